@@ -1,0 +1,101 @@
+/* sallyport/key.h: public and private keys, and lists of authorized keys.
+ *
+ * A key is immutable and counted; it may be shared between threads and servers. Private parts are
+ * wiped when the last reference goes. Formats: RFC 4253 6.6, RFC 5656 3.1, RFC 8332, RFC 8709,
+ * OpenSSH PROTOCOL.key. */
+#ifndef SALLYPORT_KEY_H
+#define SALLYPORT_KEY_H
+
+#include <sallyport/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct sp_key sp_key;
+
+typedef enum sp_key_type {
+    SP_KEY_NONE = 0,
+    SP_KEY_ED25519,
+    SP_KEY_ECDSA_P256,
+    SP_KEY_ECDSA_P384,
+    SP_KEY_ECDSA_P521,
+    SP_KEY_RSA,
+} sp_key_type;
+
+/* Makes a new private key. `bits` matters for RSA only (0: 3072; else 2048 to 16384). Owned by the
+ * caller. Errors: SP_EINVAL, SP_ENOMEM, SP_ECRYPTO. Thread: any. */
+SP_API int sp_key_generate(sp_key **key, sp_key_type type, unsigned bits);
+
+/* Reads a private key: the OpenSSH format, PKCS#8 or a PEM of libcrypto's. `passphrase` may be
+ * NULL. Errors: SP_EFORMAT, SP_ENOTSUP (type or cipher), SP_EPASSPHRASE, SP_ENOMEM. Thread: any. */
+SP_API int sp_key_parse_private(sp_key **key, const void *text, size_t length,
+                                const char *passphrase);
+
+/* The same from a file. A file that others than its owner may read is refused with SP_EACCES, as
+ * sshd does. Other errors: SP_ENOENT, SP_EIO and those above. Blocks on the disk. Thread: any. */
+SP_API int sp_key_load_private(sp_key **key, const char *path, const char *passphrase);
+
+/* Writes a private key in the OpenSSH format without a passphrase, mode 0600, to a file that must
+ * not exist yet (SP_EALREADY). `comment` may be NULL. Thread: any. */
+SP_API int sp_key_save_private(const sp_key *key, const char *path, const char *comment);
+
+/* Reads one public key line: "type base64 [comment]". Errors as above. Thread: any. */
+SP_API int sp_key_parse_public(sp_key **key, const char *line);
+
+/* Reads a public key blob (RFC 4253 6.6). RSA keys below 2048 or above 16384 bits are refused with
+ * SP_ENOTSUP. Thread: any. */
+SP_API int sp_key_from_blob(sp_key **key, const void *blob, size_t length);
+
+SP_API sp_key *sp_key_ref(const sp_key *key);
+SP_API void sp_key_unref(sp_key *key);
+
+SP_API sp_key_type sp_key_get_type(const sp_key *key);
+/* "ssh-ed25519", "ecdsa-sha2-nistp256", ..., "ssh-rsa". */
+SP_API const char *sp_key_type_name(const sp_key *key);
+SP_API unsigned sp_key_bits(const sp_key *key);
+SP_API bool sp_key_is_private(const sp_key *key);
+/* The public key blob. */
+SP_API const uint8_t *sp_key_blob(const sp_key *key, size_t *length);
+/* Same public key? */
+SP_API bool sp_key_equal(const sp_key *a, const sp_key *b);
+
+/* "SHA256:..." as ssh-keygen -l prints it. */
+#define SP_FINGERPRINT_SIZE 64
+SP_API void sp_key_fingerprint(const sp_key *key, char out[SP_FINGERPRINT_SIZE]);
+
+/* "type base64 comment" without a newline, NUL-terminated. Returns the length it has or would have
+ * (like snprintf). `comment` may be NULL. */
+SP_API int sp_key_format_public(const sp_key *key, const char *comment, char *out, size_t size);
+
+/* Signs `data` with a private key. `algorithm` is a signature algorithm's name ("rsa-sha2-256") and
+ * must fit the key. `*length` is the room in and the size of the signature blob (RFC 4253 6.6) out.
+ * Errors: SP_EINVAL, SP_ENOTSUP, SP_ELIMIT (room), SP_ECRYPTO. Thread: any. */
+#define SP_SIGNATURE_MAX 2200
+SP_API int sp_key_sign(const sp_key *key, const char *algorithm, const void *data,
+                       size_t data_length, uint8_t *signature, size_t *length);
+
+/* Checks a signature blob made with `algorithm`. True only for a good signature by this key with
+ * just that algorithm. Thread: any. */
+SP_API bool sp_key_verify(const sp_key *key, const char *algorithm, const void *data,
+                          size_t data_length, const uint8_t *signature, size_t length);
+
+/* ---- authorized_keys --------------------------------------------------------------------------
+ * A list in sshd's authorized_keys format. A line with options is skipped and reported: an option
+ * that is not understood must never widen what its key may do. */
+typedef struct sp_authorized_keys sp_authorized_keys;
+
+/* Called for each line that was skipped. `reason` is lent. */
+typedef void (*sp_authorized_keys_report)(void *ctx, unsigned line, const char *reason);
+
+/* Parses a text. `report` may be NULL. Bad lines are skipped, never fatal. Thread: any. */
+SP_API int sp_authorized_keys_parse(sp_authorized_keys **list, const char *text, size_t length,
+                                    sp_authorized_keys_report report, void *ctx);
+SP_API void sp_authorized_keys_free(sp_authorized_keys *list);
+SP_API size_t sp_authorized_keys_count(const sp_authorized_keys *list);
+SP_API bool sp_authorized_keys_contains(const sp_authorized_keys *list, const sp_key *key);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

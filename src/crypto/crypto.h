@@ -1,0 +1,131 @@
+/* The door to libcrypto: src/crypto is the only room that includes <openssl/...>. Narrow const
+ * tables of algorithms; every function that can fail returns bool (true: it worked) and must be
+ * checked. Algorithms are fetched once per process (thread-safe), never per packet or connection.
+ * Secrets are wiped before memory goes back. */
+#ifndef SPC_CRYPTO_H
+#define SPC_CRYPTO_H
+
+#include "base/mem.h"
+#include "base/wire.h"
+
+#define SPC_MUST_CHECK __attribute__((warn_unused_result))
+
+/* ---- random ---- */
+/* env->random when set, else libcrypto's generator. */
+bool spc_random(const spb_env *env, void *buffer, size_t length) SPC_MUST_CHECK;
+
+/* ---- hash ---- */
+typedef enum spc_hash_id { SPC_SHA256 = 1, SPC_SHA384, SPC_SHA512 } spc_hash_id;
+#define SPC_HASH_MAX 64
+size_t spc_hash_size(spc_hash_id id);
+/* One shot over several spans. */
+bool spc_hash(spc_hash_id id, const spb_span *spans, size_t count, uint8_t *out) SPC_MUST_CHECK;
+
+/* ---- key exchange, server side (RFC 8731, RFC 5656): one message in, one out ---- */
+#define SPC_KEX_PUBLIC_MAX 2048
+#define SPC_KEX_SECRET_MAX 256
+typedef struct spc_kex {
+    const char *name;
+    spc_hash_id hash;
+    bool secret_is_string; /* K goes into the hash as a string, not an mpint (hybrid KEMs) */
+    size_t client_public_min, client_public_max; /* checked before any arithmetic */
+    /* From the client's public value makes ours and the shared secret (big-endian, as is). Bad
+     * points and an all-zero result are failures. */
+    bool (*respond)(const struct spc_kex *kex, const spb_env *env, spb_span client_public,
+                    uint8_t *server_public, size_t *server_public_length, uint8_t *secret,
+                    size_t *secret_length) SPC_MUST_CHECK;
+} spc_kex;
+const spc_kex *spc_kex_find(spb_span name);
+/* Index 0 up, best first; NULL at the end. The same for the other tables. */
+const spc_kex *spc_kex_at(size_t index);
+
+/* ---- packet protection ---- */
+typedef struct spc_cipher {
+    const char *name;
+    uint8_t key_length;
+    uint8_t iv_length;
+    uint8_t block; /* packets are padded to this; at least 8 */
+    uint8_t tag_length; /* > 0: authenticated, no MAC is negotiated */
+} spc_cipher;
+const spc_cipher *spc_cipher_find(spb_span name);
+const spc_cipher *spc_cipher_at(size_t index);
+
+typedef struct spc_mac {
+    const char *name;
+    spc_hash_id hash;
+    uint8_t key_length;
+    uint8_t length;
+    bool etm; /* encrypt-then-mac: the length field is in the clear */
+} spc_mac;
+const spc_mac *spc_mac_find(spb_span name);
+const spc_mac *spc_mac_at(size_t index);
+
+/* One direction's keys. `mac` NULL for an authenticated cipher. */
+typedef struct spc_protection spc_protection;
+bool spc_protection_new(spc_protection **out, const spb_env *env, const spc_cipher *cipher,
+                        const spc_mac *mac, const uint8_t *key, const uint8_t *iv,
+                        const uint8_t *mac_key, bool sealing) SPC_MUST_CHECK;
+void spc_protection_free(spc_protection *p);
+/* Bytes at the front that are not part of what is padded to `block`: 4 (authenticated, etm) or 0. */
+size_t spc_protection_clear_length(const spc_protection *p);
+size_t spc_protection_block(const spc_protection *p);
+size_t spc_protection_tag(const spc_protection *p); /* bytes behind the packet */
+/* How many bytes must have come before spc_open_length can tell: 4, or a block. */
+size_t spc_protection_need(const spc_protection *p);
+
+/* Reads packet_length (RFC 4253 6). Changes nothing in `packet`, may be called again for the same
+ * packet. Not authenticated: the caller checks its range before it waits for that many bytes. */
+bool spc_open_length(spc_protection *p, uint32_t sequence, const uint8_t *packet,
+                     uint32_t *packet_length) SPC_MUST_CHECK;
+/* `packet`: 4 + packet_length + tag bytes. Verifies, then decrypts in place: afterwards packet + 4
+ * is the padding length byte. False: integrity failure (constant-time); the packet is unusable. */
+bool spc_open(spc_protection *p, uint32_t sequence, uint8_t *packet,
+              uint32_t packet_length) SPC_MUST_CHECK;
+/* Seals the whole plain packet (length field, padding length, payload, padding), given as spans one
+ * behind the other, into `out`: as many bytes plus the tag. `out` overlaps no span. The first span
+ * has at least the 5 bytes of both length fields. Copying and encrypting is one pass. */
+bool spc_seal(spc_protection *p, uint32_t sequence, const spb_span *spans, size_t count,
+              uint8_t *out) SPC_MUST_CHECK;
+
+/* ---- signatures and keys ---- */
+typedef struct spc_signature {
+    const char *name;     /* signature algorithm: "rsa-sha2-256" */
+    sp_key_type key_type; /* the keys that it fits */
+} spc_signature;
+const spc_signature *spc_signature_find(spb_span name);
+const spc_signature *spc_signature_at(size_t index);
+
+/* A libcrypto key. Raw material comes from src/key, which knows the SSH formats. Made once, then
+ * only read: usable from several threads. */
+typedef struct spc_pkey spc_pkey;
+void spc_pkey_free(spc_pkey *k);
+bool spc_pkey_generate(spc_pkey **out, const spb_env *env, sp_key_type type,
+                       unsigned bits) SPC_MUST_CHECK;
+/* ed25519: 32-byte public point; private seed of 32 bytes or empty. */
+bool spc_pkey_from_ed25519(spc_pkey **out, const spb_env *env, spb_span public_point,
+                           spb_span seed) SPC_MUST_CHECK;
+/* ecdsa: uncompressed point (checked to be on the curve); scalar or empty. */
+bool spc_pkey_from_ecdsa(spc_pkey **out, const spb_env *env, sp_key_type type, spb_span point,
+                         spb_span scalar) SPC_MUST_CHECK;
+/* rsa: n, e; private: d, iqmp, p, q, or all empty. Sizes are checked before arithmetic: n 2048 to
+ * 16384 bits, e odd, at least 3, at most 64 bits. */
+bool spc_pkey_from_rsa(spc_pkey **out, const spb_env *env, spb_span n, spb_span e, spb_span d,
+                       spb_span iqmp, spb_span p, spb_span q) SPC_MUST_CHECK;
+/* PEM or PKCS#8, with or without passphrase. Returns 0 or SP_E... */
+int spc_pkey_from_pem(spc_pkey **out, const spb_env *env, spb_span text,
+                      const char *passphrase) SPC_MUST_CHECK;
+sp_key_type spc_pkey_type(const spc_pkey *k);
+unsigned spc_pkey_bits(const spc_pkey *k);
+/* Numbers of a key for its SSH form. ed25519: "pub", "seed"; ecdsa: "point", "scalar"; rsa: "n",
+ * "e", "d", "iqmp", "p", "q". Appends the bare big-endian bytes (a secret buffer for private ones). */
+bool spc_pkey_get(const spc_pkey *k, const char *what, spb_buffer *out) SPC_MUST_CHECK;
+
+/* The raw inner signature: ed25519 64 bytes; rsa PKCS#1 v1.5, padded to the modulus; ecdsa as mpint
+ * r, mpint s (RFC 5656 3.1.2). An RSA signature is verified before it is given out. */
+bool spc_sign(const spc_pkey *k, const spc_signature *alg, spb_span data,
+              spb_buffer *out) SPC_MUST_CHECK;
+/* True only for a good signature. */
+bool spc_verify(const spc_pkey *k, const spc_signature *alg, spb_span data,
+                spb_span signature) SPC_MUST_CHECK;
+
+#endif
