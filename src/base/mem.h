@@ -44,7 +44,7 @@ bool spb_utf8_valid(const void *bytes, size_t length);
 
 /* ---- pool of large buffers (one per loop, one thread) ---------------------------------------- */
 #define SPB_POOL_BUFFER ((size_t)256 * 1024)
-typedef struct spb_pool spb_pool;
+typedef struct sp_pool spb_pool;
 spb_pool *spb_pool_new(const spb_env *env, size_t keep); /* keeps up to `keep` free buffers */
 void spb_pool_free(spb_pool *pool);                      /* all buffers must be back */
 uint8_t *spb_pool_take(spb_pool *pool);                  /* SPB_POOL_BUFFER bytes, or NULL */

@@ -1,0 +1,38 @@
+/* The user authentication service (RFC 4252, RFC 4256), server side. Fed with messages that the
+ * gate has let through, asks by events, knows nothing of channels.
+ *
+ * Order of one request: parse it to its end; a new user name flushes all state and asks
+ * AUTH_BEGIN; AUTH_METHODS tells whether the method may be tried; then the method's own question;
+ * a failure asks AUTH_METHODS once more for the list. A newer request abandons an open question. */
+#ifndef SPA_AUTH_H
+#define SPA_AUTH_H
+
+#include "transport/transport.h"
+
+typedef struct spa_auth spa_auth;
+
+int spa_new(spa_auth **out, spt_transport *transport);
+void spa_free(spa_auth *a); /* NULL is fine; secrets are wiped */
+
+/* USERAUTH_REQUEST (50) and USERAUTH_INFO_RESPONSE (61; only method-specific numbers 60-79 that
+ * the running method expects are good). `r` stands behind the message number. 0, or the negative
+ * result of spt_fail. Unexpected 60-79: spt_fail with a protocol error. */
+int spa_message(spa_auth *a, uint8_t message, spb_reader *r);
+/* True: `event` is filled. */
+bool spa_next_event(spa_auth *a, sp_event *event);
+/* Answers; see sp_engine_answer_auth and sp_engine_answer_methods for results. */
+int spa_answer(spa_auth *a, uint64_t question, const sp_auth_answer *answer);
+int spa_answer_methods(spa_auth *a, uint64_t question, unsigned methods);
+int spa_send_banner(spa_auth *a, const char *text, const char *language);
+
+/* Failures go out on a schedule that does not tell why they failed. UINT64_MAX: nothing waits. */
+uint64_t spa_deadline(const spa_auth *a);
+int spa_tick(spa_auth *a); /* 0 or the result of spt_fail */
+
+/* True once SUCCESS was sent. From then on spa_message ignores requests silently. */
+bool spa_succeeded(const spa_auth *a);
+/* After success: may channels be served (AUTH_COMPLETED was answered with accept)? */
+bool spa_completed(const spa_auth *a);
+const char *spa_username(const spa_auth *a); /* prepared; NULL before the first request */
+
+#endif

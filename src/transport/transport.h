@@ -1,0 +1,41 @@
+/* The transport protocol (RFC 4253): what the rooms above may call. They hand it plain messages and
+ * get sealed packets into the output; while keys are being exchanged, messages above the transport
+ * are held and go out after NEWKEYS, in order. */
+#ifndef SPT_TRANSPORT_H
+#define SPT_TRANSPORT_H
+
+#include "base/wire.h"
+#include "transport/config.h"
+#include <sallyport/engine.h>
+
+typedef struct spt_transport spt_transport;
+
+/* ---- for every room above ---- */
+const sp_config *spt_config(const spt_transport *t);
+const spb_env *spt_env(const spt_transport *t);
+uint64_t spt_now(const spt_transport *t);
+spb_span spt_session_id(const spt_transport *t);
+
+/* Starts a message; the writer stands behind its number. One at a time. */
+spb_buffer *spt_begin(spt_transport *t, uint8_t message);
+/* Ends it: sealed into the output, or held during a key exchange. Messages above 49 are held;
+ * when too much is held, the connection fails. 0 or SP_E... (already recorded with spt_fail). */
+int spt_end(spt_transport *t);
+
+/* May bulk data be sent now? No key exchange is running and the output is below its mark. */
+bool spt_can_send_data(const spt_transport *t);
+/* One message from a head (with its number) and bulk data, sealed in one pass. Only after
+ * spt_can_send_data. */
+int spt_send_data(spt_transport *t, const uint8_t *head, size_t head_length, const uint8_t *data,
+                  size_t length);
+
+/* Ends the connection: records why, sends DISCONNECT with `code` (0: sends none). Returns `error`,
+ * so that a handler can `return spt_fail(...)`. Only the first call counts. */
+__attribute__((format(printf, 4, 5))) int spt_fail(spt_transport *t, int error, uint32_t code,
+                                                   const char *format, ...);
+bool spt_failed(const spt_transport *t);
+
+/* User authentication succeeded: delayed compression starts behind the SUCCESS just sent. */
+int spt_authenticated(spt_transport *t);
+
+#endif
