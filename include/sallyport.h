@@ -1,0 +1,14 @@
+/* sallyport.h: the whole public API. */
+#ifndef SALLYPORT_H
+#define SALLYPORT_H
+
+#include <sallyport/auth.h>
+#include <sallyport/engine.h>
+#include <sallyport/key.h>
+#include <sallyport/process.h>
+#include <sallyport/protocol.h>
+#include <sallyport/server.h>
+#include <sallyport/session.h>
+#include <sallyport/types.h>
+
+#endif

@@ -1,0 +1,186 @@
+/* sallyport/server.h: the server, its connections and the table of handlers.
+ *
+ * An application fills in `sp_server_handlers`, one function for each decision that an SSH server
+ * takes; the library speaks the protocol. Every handler may be absent: then the default holds that
+ * its comment names. Handlers run on the connection's loop thread and must not block; a decision
+ * that takes time is answered later, or runs with sp_work.
+ *
+ * Thread: the loop's, for everything that does not say "Thread: any". */
+#ifndef SALLYPORT_SERVER_H
+#define SALLYPORT_SERVER_H
+
+#include <sallyport/auth.h>
+#include <sallyport/protocol.h>
+#include <sallyport/session.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct uv_loop_s; /* uv_loop_t of <uv.h> */
+typedef struct sp_server sp_server;
+typedef struct sp_conn sp_conn;
+
+typedef enum sp_kbdint_support {
+    SP_KBDINT_NO = 0,
+    SP_KBDINT_YES = 1,
+    SP_KBDINT_AS_PASSWORD = 2, /* offered when passwords are; asks "Password: " */
+} sp_kbdint_support;
+
+typedef struct sp_server_handlers {
+    size_t size;
+
+    /* -- connection -- */
+    /* A TCP connection was accepted, before the version exchange. */
+    void (*connection_made)(sp_conn *conn);
+    /* Once for each connection_made, last of all. `error` NULL: a clean close. */
+    void (*connection_lost)(sp_conn *conn, const sp_conn_error *error);
+    /* SSH_MSG_DEBUG (RFC 4253 11.3); both strings are valid UTF-8. */
+    void (*debug_msg_received)(sp_conn *conn, const char *message, const char *language,
+                               bool always_display);
+
+    /* -- authentication -- */
+    /* A new user name. SP_ACCEPT: this user is let in without authentication. SP_REJECT (the
+     * default): authentication is required. */
+    sp_answer (*begin_auth)(sp_conn *conn, sp_auth *auth, const char *username);
+    /* Offered, and allowed to be tried? Asked before each attempt and for each failure's list. */
+    bool (*public_key_auth_supported)(sp_conn *conn);
+    bool (*password_auth_supported)(sp_conn *conn);
+    sp_kbdint_support (*kbdint_auth_supported)(sp_conn *conn); /* absent: SP_KBDINT_AS_PASSWORD */
+    /* May this key log in? The library itself checks that the client has the private key. */
+    sp_answer (*validate_public_key)(sp_conn *conn, sp_auth *auth, const char *username,
+                                     const sp_key *key);
+    sp_answer (*validate_password)(sp_conn *conn, sp_auth *auth, const char *username,
+                                   const char *password);
+    sp_answer (*change_password)(sp_conn *conn, sp_auth *auth, const char *username,
+                                 const char *old_password, const char *new_password);
+    sp_answer (*get_kbdint_challenge)(sp_conn *conn, sp_auth *auth, const char *username,
+                                      const char *language, const char *submethods);
+    sp_answer (*validate_kbdint_response)(sp_conn *conn, sp_auth *auth, const char *username,
+                                          const char *const *responses, size_t count);
+    /* After success, before any channel is served. Absent: accepted. SP_REJECT disconnects. */
+    sp_answer (*auth_completed)(sp_conn *conn, sp_auth *auth, const char *username);
+
+    /* -- channels -- */
+    /* SP_ACCEPT alone serves nothing and is a refusal: answer with sp_open_session. */
+    sp_answer (*session_requested)(sp_conn *conn, sp_open *open);
+} sp_server_handlers;
+#define SP_SERVER_HANDLERS_INIT .size = sizeof(sp_server_handlers)
+
+typedef struct sp_server_options {
+    size_t size;
+    sp_protocol_options protocol; /* host keys, algorithms, limits, log, allocator */
+    struct uv_loop_s *loop;       /* the application's loop; NULL: one of the server's own */
+    unsigned backlog;             /* of listening sockets; 0: 128 */
+    unsigned max_connections;     /* 0: 10000; a further one is closed at once */
+    unsigned max_unauthenticated; /* of these, not logged in; 0: 1000 */
+    bool tcp_no_delay_off;        /* Nagle's algorithm; zero: TCP_NODELAY is set */
+} sp_server_options;
+#define SP_SERVER_OPTIONS_INIT                                                                     \
+    { .size = sizeof(sp_server_options), .protocol = SP_PROTOCOL_OPTIONS_INIT }
+
+/* ---- the server ---- */
+/* `handlers` is copied; `data` is the server's application data. `reason`, if not NULL, gets a
+ * sentence for a human on failure. Errors: SP_EINVAL, SP_ENOMEM, SP_EIO. */
+SP_API int sp_server_new(sp_server **server, const sp_server_options *options,
+                         const sp_server_handlers *handlers, void *data, char *reason,
+                         size_t reason_size);
+/* After wait_closed, or before anything was started; a running server is aborted first. With the
+ * application's loop: that loop must still be there, and is run until the server's handles are
+ * closed. */
+SP_API void sp_server_free(sp_server *server);
+SP_API void *sp_server_data(const sp_server *server);
+
+/* Listens on an address: a numeric IPv4 or IPv6 address, or "" or NULL for all of both kinds. May be
+ * called several times. Port 0: any; sp_server_port tells which. Errors: SP_EADDRINUSE, SP_EACCES,
+ * SP_EINVAL, SP_EIO. */
+SP_API int sp_server_listen(sp_server *server, const char *address, uint16_t port);
+/* Listens on a socket that is bound and listening already. The server owns it then. */
+SP_API int sp_server_listen_fd(sp_server *server, int fd);
+/* Serves one connected socket. The server owns it then. */
+SP_API int sp_server_serve_fd(sp_server *server, int fd);
+/* The port of listener `index` in the order made; 0 past the end. */
+SP_API uint16_t sp_server_port(const sp_server *server, size_t index);
+/* "127.0.0.1:8022" or "[::1]:8022". False past the end. */
+SP_API bool sp_server_address(const sp_server *server, size_t index, char *out, size_t size);
+
+/* Runs the server's own loop until the server is closed (sp_server_stop, or sp_server_drain and all
+ * connections ended). Not with the application's loop. */
+SP_API int sp_server_run(sp_server *server);
+/* Stops listening and disconnects everyone (BY_APPLICATION), then the server is closed. Idempotent.
+ * Thread: any, also a signal handler's. */
+SP_API void sp_server_stop(sp_server *server);
+/* Stops accepting. Connections go on. */
+SP_API void sp_server_close(sp_server *server);
+/* Stops accepting, lets connections end by themselves, and disconnects what is left after
+ * `timeout_ms` (0: waits for ever). */
+SP_API void sp_server_drain(sp_server *server, uint32_t timeout_ms);
+/* `closed` runs once when nothing listens and no connection is left. */
+SP_API int sp_server_wait_closed(sp_server *server, void (*closed)(void *data), void *data);
+/* Runs `function` on the loop's thread, in the order posted. SP_ECLOSED after the end. Thread: any. */
+SP_API int sp_server_post(sp_server *server, void (*function)(void *data), void *data);
+
+typedef struct sp_server_statistics {
+    uint64_t accepted;       /* connections since the start */
+    uint64_t refused;        /* closed at once because of a limit */
+    uint64_t logins;         /* authentications that succeeded */
+    uint64_t auth_failures;  /* answers "failure" to an attempt */
+    uint64_t connections;    /* open now */
+    uint64_t unauthenticated; /* of these, not logged in */
+    uint64_t channels;       /* open now */
+    uint64_t bytes_received;
+    uint64_t bytes_sent;
+} sp_server_statistics;
+SP_API void sp_server_get_statistics(const sp_server *server, sp_server_statistics *out);
+/* For `visit` see each open connection. It must not free any. */
+SP_API void sp_server_each_conn(sp_server *server, void (*visit)(sp_conn *conn, void *data),
+                                void *data);
+
+/* ---- timers: `function` runs on the loop's thread ---- */
+typedef struct sp_timer sp_timer;
+/* After `delay_ms`, then every `repeat_ms` (0: once). NULL when out of memory. */
+SP_API sp_timer *sp_timer_start(sp_server *server, uint32_t delay_ms, uint32_t repeat_ms,
+                                void (*function)(void *data), void *data);
+/* Stops and frees; also one that has fired. NULL is fine. All timers are stopped with the server. */
+SP_API void sp_timer_stop(sp_timer *timer);
+/* Runs `work` on the thread pool, then `done` on the loop's thread. */
+SP_API int sp_server_work(sp_server *server, void (*work)(void *data), void (*done)(void *data),
+                          void *data);
+
+/* ---- a connection: valid until connection_lost has returned; sp_conn_ref keeps it longer ---- */
+SP_API void *sp_conn_data(const sp_conn *conn);
+SP_API void sp_conn_set_data(sp_conn *conn, void *data);
+SP_API sp_server *sp_conn_server(const sp_conn *conn);
+SP_API sp_conn *sp_conn_ref(sp_conn *conn);
+SP_API void sp_conn_unref(sp_conn *conn);
+/* A number that no other connection of this server has had. */
+SP_API uint64_t sp_conn_id(const sp_conn *conn);
+/* Who is logged in, or is trying; NULL before. */
+SP_API const char *sp_conn_username(const sp_conn *conn);
+SP_API bool sp_conn_authenticated(const sp_conn *conn);
+/* Numeric host and port. False for a socket without them. */
+SP_API bool sp_conn_peer_address(const sp_conn *conn, char *host, size_t size, uint16_t *port);
+SP_API bool sp_conn_local_address(const sp_conn *conn, char *host, size_t size, uint16_t *port);
+SP_API const char *sp_conn_client_version(const sp_conn *conn); /* NULL before it came */
+SP_API const char *sp_conn_server_version(const sp_conn *conn);
+SP_API int sp_conn_algorithms(const sp_conn *conn, sp_algorithms *out);
+/* By AsyncSSH's names: "username", "client_version", "server_version", "send_cipher", "recv_cipher",
+ * "send_mac", "recv_mac", "send_compression", "recv_compression", "kex", "server_host_key_alg",
+ * "peername", "sockname". NULL when unknown. Lent until the next call. */
+SP_API const char *sp_conn_get_extra_info(sp_conn *conn, const char *name);
+/* Sends a banner to be shown before login ends (RFC 4252 5.4). SP_ESTATE after it. */
+SP_API int sp_conn_send_auth_banner(sp_conn *conn, const char *text, const char *language);
+SP_API int sp_conn_send_debug(sp_conn *conn, const char *text, const char *language,
+                              bool always_display);
+SP_API int sp_conn_rekey(sp_conn *conn);
+SP_API int sp_conn_disconnect(sp_conn *conn, uint32_t code, const char *reason);
+/* Disconnects with BY_APPLICATION after what is queued. */
+SP_API int sp_conn_close(sp_conn *conn);
+/* Drops the socket at once. */
+SP_API void sp_conn_abort(sp_conn *conn);
+SP_API int sp_conn_wait_closed(sp_conn *conn, void (*closed)(void *data), void *data);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
