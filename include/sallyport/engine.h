@@ -172,15 +172,15 @@ typedef enum sp_auth_verdict {
     SP_AUTH_CHALLENGE,       /* KBDINT, KBDINT_RESPONSE: with `challenge` */
 } sp_auth_verdict;
 
-typedef struct sp_auth_answer {
+typedef struct sp_auth_reply {
     sp_auth_verdict verdict;
     const char *prompt;
     const char *language;
     const sp_challenge *challenge;
-} sp_auth_answer;
+} sp_auth_reply;
 /* BEGIN, PUBLIC_KEY, PASSWORD, CHANGE_PASSWORD, KBDINT, KBDINT_RESPONSE, COMPLETED. The engine
  * copies what it needs. */
-SP_API int sp_engine_answer_auth(sp_engine *engine, uint64_t question, const sp_auth_answer *answer);
+SP_API int sp_engine_answer_auth(sp_engine *engine, uint64_t question, const sp_auth_reply *reply);
 /* METHODS: a set of SP_METHOD_... */
 SP_API int sp_engine_answer_methods(sp_engine *engine, uint64_t question, unsigned methods);
 

@@ -21,7 +21,7 @@ int spa_message(spa_auth *a, uint8_t message, spb_reader *r);
 /* True: `event` is filled. */
 bool spa_next_event(spa_auth *a, sp_event *event);
 /* Answers; see sp_engine_answer_auth and sp_engine_answer_methods for results. */
-int spa_answer(spa_auth *a, uint64_t question, const sp_auth_answer *answer);
+int spa_answer(spa_auth *a, uint64_t question, const sp_auth_reply *reply);
 int spa_answer_methods(spa_auth *a, uint64_t question, unsigned methods);
 int spa_send_banner(spa_auth *a, const char *text, const char *language);
 
