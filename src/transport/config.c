@@ -1,0 +1,389 @@
+/* Compiles sp_protocol_options into the immutable sp_config that all connections of a server share:
+ * defaults filled in, algorithm lists checked and turned into table pointers. */
+#include "transport/config.h"
+
+#include "transport/transport_internal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Kinds of algorithm lists; each knows its table through a function that gives name `index`. */
+typedef const char *(*name_at)(size_t index);
+
+static const char *kex_name(size_t i)
+{
+    const spc_kex *k = spc_kex_at(i);
+    return k == NULL ? NULL : k->name;
+}
+
+static const char *cipher_name(size_t i)
+{
+    const spc_cipher *c = spc_cipher_at(i);
+    return c == NULL ? NULL : c->name;
+}
+
+static const char *mac_name(size_t i)
+{
+    const spc_mac *m = spc_mac_at(i);
+    return m == NULL ? NULL : m->name;
+}
+
+static const char *signature_name(size_t i)
+{
+    const spc_signature *s = spc_signature_at(i);
+    return s == NULL ? NULL : s->name;
+}
+
+#define DEFAULT_KEX                                                                                \
+    "curve25519-sha256,curve25519-sha256@libssh.org,"                                              \
+    "ecdh-sha2-nistp256,ecdh-sha2-nistp384,ecdh-sha2-nistp521"
+#define DEFAULT_CIPHERS                                                                            \
+    "chacha20-poly1305@openssh.com,aes128-gcm@openssh.com,aes256-gcm@openssh.com,"                 \
+    "aes128-ctr,aes192-ctr,aes256-ctr"
+#define DEFAULT_MACS                                                                               \
+    "hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com,hmac-sha2-256,hmac-sha2-512"
+#define DEFAULT_COMPRESSIONS "none,zlib@openssh.com"
+#define DEFAULT_SIGNATURES                                                                         \
+    "ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521,"                     \
+    "rsa-sha2-512,rsa-sha2-256"
+
+static const char *compression_name(size_t i)
+{
+    static const char *const names[] = {"none", "zlib@openssh.com", NULL};
+    return i < 2 ? names[i] : NULL;
+}
+
+static const struct {
+    const char *kind;
+    const char *defaults;
+    name_at at;
+} kinds[] = {
+    {"kex", DEFAULT_KEX, kex_name},
+    {"key", DEFAULT_SIGNATURES, signature_name},
+    {"cipher", DEFAULT_CIPHERS, cipher_name},
+    {"mac", DEFAULT_MACS, mac_name},
+    {"compression", DEFAULT_COMPRESSIONS, compression_name},
+    {"sig", DEFAULT_SIGNATURES, signature_name},
+};
+
+const char *sp_default_algorithms(const char *kind)
+{
+    for (size_t i = 0; kind != NULL && i < sizeof kinds / sizeof kinds[0]; i++) {
+        if (strcmp(kind, kinds[i].kind) == 0)
+            return kinds[i].defaults;
+    }
+    return NULL;
+}
+
+/* Every algorithm of this build is fit for use, so the default lists name all of them. */
+const char *sp_supported_algorithms(const char *kind)
+{
+    return sp_default_algorithms(kind);
+}
+
+__attribute__((format(printf, 4, 5))) static int explain(int error, char *reason, size_t size,
+                                                         const char *format, ...)
+{
+    if (reason != NULL && size > 0) {
+        va_list args;
+        va_start(args, format);
+        vsnprintf(reason, size, format, args);
+        va_end(args);
+    }
+    return error;
+}
+
+bool spt_compression_is_delayed(const char *name)
+{
+    return strcmp(name, "zlib@openssh.com") == 0;
+}
+
+const sp_key *spt_config_host_key(const sp_config *config, const spc_signature *algorithm)
+{
+    for (size_t i = 0; i < config->host_key_count; i++) {
+        if (sp_key_get_type(config->host_keys[i]) == algorithm->key_type)
+            return config->host_keys[i];
+    }
+    return NULL;
+}
+
+/* Steps through a list; each known name goes through `take`, which says whether it is used. Unknown
+ * names are an error: a typing mistake must not weaken what is offered. */
+typedef bool (*take_name)(sp_config *config, spb_span name, size_t *count);
+
+static int compile_list(sp_config *config, const char *what, const char *list, take_name take,
+                        char **text, bool known_only, char *reason, size_t size)
+{
+    spb_span rest = {(const uint8_t *)list, strlen(list)};
+    spb_span name;
+    spb_buffer out;
+    size_t count = 0;
+
+    spb_buffer_init(&out, &config->env, 4096);
+    while (spb_name_next(&rest, &name)) {
+        size_t before = count;
+        if (count >= SPT_LIST_MAX) {
+            spb_buffer_free(&out);
+            return explain(SP_EINVAL, reason, size, "too many %s names", what);
+        }
+        if (!take(config, name, &count)) {
+            spb_buffer_free(&out);
+            return explain(SP_EINVAL, reason, size, "unknown %s name \"%.*s\"", what,
+                           (int)(name.length < 64 ? name.length : 64), (const char *)name.data);
+        }
+        if (count == before)
+            continue; /* known, but nothing here can use it */
+        if (out.length > 0)
+            spw_u8(&out, ',');
+        spw_bytes(&out, name.data, name.length);
+    }
+    if (count == 0 && known_only) {
+        spb_buffer_free(&out);
+        return explain(SP_EINVAL, reason, size, "the list of %s names is empty", what);
+    }
+    *text = spw_ok(&out) ? spb_strndup(&config->env, out.data, out.length) : NULL;
+    spb_buffer_free(&out);
+    return *text == NULL ? explain(SP_ENOMEM, reason, size, "out of memory") : 0;
+}
+
+static bool take_kex(sp_config *config, spb_span name, size_t *count)
+{
+    const spc_kex *k = spc_kex_find(name);
+    if (k != NULL)
+        config->kex[(*count)++] = k;
+    return k != NULL;
+}
+
+static bool take_cipher(sp_config *config, spb_span name, size_t *count)
+{
+    const spc_cipher *c = spc_cipher_find(name);
+    if (c != NULL)
+        config->ciphers[(*count)++] = c;
+    return c != NULL;
+}
+
+static bool take_mac(sp_config *config, spb_span name, size_t *count)
+{
+    const spc_mac *m = spc_mac_find(name);
+    if (m != NULL)
+        config->macs[(*count)++] = m;
+    return m != NULL;
+}
+
+static bool take_compression(sp_config *config, spb_span name, size_t *count)
+{
+    for (size_t i = 0; compression_name(i) != NULL; i++) {
+        if (spb_span_is(name, compression_name(i)) && *count < 3) {
+            config->compressions[(*count)++] = compression_name(i);
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool take_signature(sp_config *config, spb_span name, size_t *count)
+{
+    const spc_signature *s = spc_signature_find(name);
+    if (s != NULL)
+        config->signatures[(*count)++] = s;
+    return s != NULL;
+}
+
+static bool take_host_signature(sp_config *config, spb_span name, size_t *count)
+{
+    const spc_signature *s = spc_signature_find(name);
+    if (s != NULL && spt_config_host_key(config, s) != NULL)
+        config->host_signatures[(*count)++] = s;
+    return s != NULL;
+}
+
+static void set_defaults(sp_protocol_options *o)
+{
+#define DEFAULT(member, value)                                                                     \
+    if (o->member == 0)                                                                            \
+    o->member = (value)
+    DEFAULT(login_timeout_ms, 120000);
+    DEFAULT(keepalive_count, 3);
+    DEFAULT(rekey_bytes, (uint64_t)1 << 30);
+    DEFAULT(rekey_seconds, 3600);
+    DEFAULT(window_size, 2u * 1024 * 1024);
+    DEFAULT(window_max, o->window_size > 64u * 1024 * 1024 ? o->window_size : 64u * 1024 * 1024);
+    DEFAULT(window_budget, (size_t)128 * 1024 * 1024);
+    DEFAULT(packet_size, 32768);
+    DEFAULT(write_buffer_high, (size_t)1024 * 1024);
+    DEFAULT(write_buffer_low, o->write_buffer_high / 4);
+    DEFAULT(max_auth_attempts, 6);
+    DEFAULT(max_channels, 1024);
+    DEFAULT(max_sessions, 64);
+#undef DEFAULT
+    if (o->kex_algorithms == NULL)
+        o->kex_algorithms = DEFAULT_KEX;
+    if (o->host_key_algorithms == NULL)
+        o->host_key_algorithms = DEFAULT_SIGNATURES;
+    if (o->ciphers == NULL)
+        o->ciphers = DEFAULT_CIPHERS;
+    if (o->macs == NULL)
+        o->macs = DEFAULT_MACS;
+    if (o->compressions == NULL)
+        o->compressions = DEFAULT_COMPRESSIONS;
+    if (o->signature_algorithms == NULL)
+        o->signature_algorithms = DEFAULT_SIGNATURES;
+}
+
+static int check_numbers(const sp_protocol_options *o, char *reason, size_t size)
+{
+    if (o->packet_size < 1024 || o->packet_size > 65536)
+        return explain(SP_EINVAL, reason, size, "packet_size must be 1024 to 65536");
+    if (o->window_size < o->packet_size || o->window_max < o->window_size)
+        return explain(SP_EINVAL, reason, size,
+                       "window_size must be at least packet_size, window_max at least window_size");
+    if (o->window_budget < o->window_size)
+        return explain(SP_EINVAL, reason, size, "window_budget must be at least window_size");
+    if (o->rekey_bytes < 16)
+        return explain(SP_EINVAL, reason, size, "rekey_bytes must be at least 16");
+    if (o->write_buffer_low >= o->write_buffer_high)
+        return explain(SP_EINVAL, reason, size, "write_buffer_low must be below write_buffer_high");
+    return 0;
+}
+
+static int set_version(sp_config *config, const char *version, char *reason, size_t size)
+{
+    char text[VERSION_LINE_MAX];
+    int length;
+
+    if (version == NULL)
+        length = snprintf(text, sizeof text, "SSH-2.0-Sallyport_%s", sp_version());
+    else
+        length = snprintf(text, sizeof text, "SSH-2.0-%s", version);
+    if (length < 0 || length > VERSION_LINE_MAX - 2)
+        return explain(SP_EINVAL, reason, size, "the version string is too long");
+    for (const char *p = text; *p != '\0'; p++) {
+        if (*p < 0x20 || *p > 0x7e)
+            return explain(SP_EINVAL, reason, size,
+                           "the version string may have printable ASCII only");
+    }
+    config->version = spb_strdup(&config->env, text);
+    return config->version == NULL ? explain(SP_ENOMEM, reason, size, "out of memory") : 0;
+}
+
+static int set_host_keys(sp_config *config, const sp_protocol_options *o, char *reason, size_t size)
+{
+    if (o->host_keys == NULL || o->host_key_count == 0)
+        return explain(SP_EINVAL, reason, size, "no host key was given");
+    config->host_keys = spb_calloc(&config->env, o->host_key_count, sizeof *config->host_keys);
+    if (config->host_keys == NULL)
+        return explain(SP_ENOMEM, reason, size, "out of memory");
+    for (size_t i = 0; i < o->host_key_count; i++) {
+        sp_key *key = o->host_keys[i];
+        if (key == NULL || !sp_key_is_private(key))
+            return explain(SP_EINVAL, reason, size, "host key %zu is not a private key", i);
+        for (size_t j = 0; j < i; j++) {
+            if (sp_key_get_type(config->host_keys[j]) == sp_key_get_type(key))
+                return explain(SP_EINVAL, reason, size, "two host keys of type %s",
+                               sp_key_type_name(key));
+        }
+        config->host_keys[config->host_key_count++] = sp_key_ref(key);
+    }
+    return 0;
+}
+
+static int compile(sp_config *config, const sp_protocol_options *o, char *reason, size_t size)
+{
+    int result = check_numbers(o, reason, size);
+    if (result == 0)
+        result = set_version(config, o->version, reason, size);
+    if (result == 0)
+        result = set_host_keys(config, o, reason, size);
+    if (result == 0)
+        result = compile_list(config, "key exchange", o->kex_algorithms, take_kex,
+                              &config->kex_list, true, reason, size);
+    if (result == 0)
+        result = compile_list(config, "host key algorithm", o->host_key_algorithms,
+                              take_host_signature, &config->host_key_list, true, reason, size);
+    if (result == 0)
+        result = compile_list(config, "cipher", o->ciphers, take_cipher, &config->cipher_list, true,
+                              reason, size);
+    if (result == 0)
+        result = compile_list(config, "MAC", o->macs, take_mac, &config->mac_list, true, reason,
+                              size);
+    if (result == 0)
+        result = compile_list(config, "compression", o->compressions, take_compression,
+                              &config->compression_list, true, reason, size);
+    if (result == 0)
+        result = compile_list(config, "signature algorithm", o->signature_algorithms,
+                              take_signature, &config->signature_list, true, reason, size);
+    return result;
+}
+
+int sp_config_new(sp_config **out, const sp_protocol_options *options, char *reason,
+                  size_t reason_size)
+{
+    spb_env env;
+
+    *out = NULL;
+    if (reason != NULL && reason_size > 0)
+        reason[0] = '\0';
+    if (options == NULL || options->size == 0 || options->size > sizeof *options)
+        return explain(SP_EINVAL, reason, reason_size, "the options were not initialised");
+
+    /* An older caller's struct is shorter: what it lacks has its default. */
+    sp_protocol_options o;
+    memset(&o, 0, sizeof o);
+    memcpy(&o, options, options->size);
+    set_defaults(&o);
+
+    spb_env_init(&env, &o.allocator);
+    env.random = o.random;
+    env.log = o.log;
+    env.log_ctx = o.log_ctx;
+    env.log_level = o.log_level;
+
+    sp_config *config = spb_calloc(&env, 1, sizeof *config);
+    if (config == NULL)
+        return explain(SP_ENOMEM, reason, reason_size, "out of memory");
+    atomic_init(&config->references, 1);
+    config->env = env;
+    int result = compile(config, &o, reason, reason_size);
+    if (result != 0) {
+        sp_config_unref(config);
+        return result;
+    }
+    /* The caller's strings and keys may go; what is left in the copy are numbers. */
+    config->options = o;
+    config->options.version = NULL;
+    config->options.host_keys = NULL;
+    config->options.kex_algorithms = NULL;
+    config->options.host_key_algorithms = NULL;
+    config->options.ciphers = NULL;
+    config->options.macs = NULL;
+    config->options.compressions = NULL;
+    config->options.signature_algorithms = NULL;
+    *out = config;
+    return 0;
+}
+
+sp_config *sp_config_ref(sp_config *config)
+{
+    atomic_fetch_add_explicit(&config->references, 1, memory_order_relaxed);
+    return config;
+}
+
+void sp_config_unref(sp_config *config)
+{
+    if (config == NULL ||
+        atomic_fetch_sub_explicit(&config->references, 1, memory_order_acq_rel) != 1)
+        return;
+    spb_env env = config->env;
+    for (size_t i = 0; i < config->host_key_count; i++)
+        sp_key_unref(config->host_keys[i]);
+    spb_free(&env, config->host_keys);
+    spb_free(&env, config->version);
+    spb_free(&env, config->kex_list);
+    spb_free(&env, config->host_key_list);
+    spb_free(&env, config->cipher_list);
+    spb_free(&env, config->mac_list);
+    spb_free(&env, config->compression_list);
+    spb_free(&env, config->signature_list);
+    spb_free(&env, config);
+}
