@@ -261,7 +261,7 @@ int sp_engine_next_event(sp_engine *e, sp_event *event)
         if (result == 1)
             return 1;
         if (result == 0)
-            (void)spt_check_rekey(t);
+            (void)spt_tick(t);
     }
 }
 
