@@ -18,14 +18,17 @@ void spa_free(spa_auth *a); /* NULL is fine; secrets are wiped */
  * the running method expects are good). `r` stands behind the message number. 0, or the negative
  * result of spt_fail. Unexpected 60-79: spt_fail with a protocol error. */
 int spa_message(spa_auth *a, uint8_t message, spb_reader *r);
-/* True: `event` is filled. */
+/* True: `event` is filled. What it lends stays until the next call of this or of spa_message; the
+ * secrets in it are wiped then, at the latest. Call it after every answer. */
 bool spa_next_event(spa_auth *a, sp_event *event);
 /* Answers; see sp_engine_answer_auth and sp_engine_answer_methods for results. */
 int spa_answer(spa_auth *a, uint64_t question, const sp_auth_reply *reply);
 int spa_answer_methods(spa_auth *a, uint64_t question, unsigned methods);
 int spa_send_banner(spa_auth *a, const char *text, const char *language);
 
-/* Failures go out on a schedule that does not tell why they failed. UINT64_MAX: nothing waits. */
+/* Failures go out on a schedule that does not tell why they failed. UINT64_MAX: nothing waits.
+ * While one waits, better feed no message: a request is parked behind it, but a second one would
+ * abandon the first. */
 uint64_t spa_deadline(const spa_auth *a);
 int spa_tick(spa_auth *a); /* 0 or the result of spt_fail */
 
