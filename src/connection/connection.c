@@ -1,0 +1,146 @@
+/* The connection protocol's object and its front door for messages (RFC 4254): one switch names
+ * every message that is taken, and finds the channel that it is for. A message for a channel that
+ * the peer cannot know, or has closed, ends the connection. */
+#include "connection/connection_internal.h"
+
+#include <string.h>
+
+int spn_new(spn_connection **out, spt_transport *transport)
+{
+    const spb_env *env = spt_env(transport);
+    spn_connection *c = spb_calloc(env, 1, sizeof *c);
+    *out = c;
+    if (c == NULL)
+        return SP_ENOMEM;
+    c->transport = transport;
+    c->env = env;
+    c->options = &spt_config(transport)->options;
+    spb_list_init(&c->ready);
+    spb_list_init(&c->sending);
+    return 0;
+}
+
+void spn_free(spn_connection *c)
+{
+    if (c == NULL)
+        return;
+    for (uint32_t i = 0; i < c->table_size; i++)
+        if (c->table[i] != NULL)
+            spn_channel_remove(c->table[i]);
+    spn_settle(c);
+    spb_free(c->env, c->table);
+    spb_free(c->env, c);
+}
+
+void spn_trash(spn_connection *c, void *object)
+{
+    spn_node *node = object;
+    node->next = c->trash;
+    c->trash = node;
+}
+
+void spn_settle(spn_connection *c)
+{
+    while (c->trash != NULL) {
+        spn_node *node = c->trash;
+        c->trash = node->next;
+        spb_free(c->env, node);
+    }
+}
+
+int spn_no_memory(spn_connection *c)
+{
+    return spt_fail(c->transport, SP_ENOMEM, SP_DISCONNECT_BY_APPLICATION, "Out of memory");
+}
+
+void spn_release(spn_connection *c)
+{
+    c->released = true;
+    for (uint32_t i = 0; i < c->table_size; i++)
+        if (c->table[i] != NULL)
+            spn_ready(c->table[i]);
+}
+
+size_t spn_channel_count(const spn_connection *c)
+{
+    return c->count;
+}
+
+/* The peer names a channel by the number that our confirmation told it, until it sends CLOSE. */
+static spn_channel *named_channel(spn_connection *c, spb_reader *r)
+{
+    uint32_t number = spr_u32(r);
+    spn_channel *ch = spr_ok(r) ? spn_find(c, number) : NULL;
+    if (ch == NULL || ch->state == SPN_OPENING || ch->state == SPN_CLOSED)
+        return NULL;
+    return ch;
+}
+
+static int channel_message(spn_channel *ch, uint8_t message, spb_reader *r, sp_event *event)
+{
+    switch (message) {
+    case SSH_MSG_CHANNEL_WINDOW_ADJUST:
+        return spn_on_adjust(ch, r);
+    case SSH_MSG_CHANNEL_DATA:
+        return spn_on_data(ch, r, false, event);
+    case SSH_MSG_CHANNEL_EXTENDED_DATA:
+        return spn_on_data(ch, r, true, event);
+    case SSH_MSG_CHANNEL_EOF:
+        return spn_on_eof(ch, r);
+    case SSH_MSG_CHANNEL_CLOSE:
+        return spn_on_close(ch, r);
+    case SSH_MSG_CHANNEL_REQUEST:
+        return spn_on_request(ch, r);
+    default:
+        /* OPEN_CONFIRMATION and OPEN_FAILURE: we open no channels. SUCCESS and FAILURE: no request
+         * of ours wants a reply. */
+        return spn_bad(ch->c, "Message %d answers nothing that was asked", message);
+    }
+}
+
+int spn_message(spn_connection *c, uint8_t message, spb_reader *r, sp_event *event)
+{
+    spn_settle(c);
+    if (c->lost || spt_failed(c->transport))
+        return SP_ECONN;
+    switch (message) {
+    case SSH_MSG_GLOBAL_REQUEST:
+        return spn_on_global_request(c, r);
+    case SSH_MSG_REQUEST_SUCCESS:
+    case SSH_MSG_REQUEST_FAILURE:
+        return spn_on_global_reply(c);
+    case SSH_MSG_CHANNEL_OPEN:
+        return spn_on_open(c, r);
+    default:
+        break;
+    }
+    if (message < SSH_MSG_CHANNEL_OPEN_CONFIRMATION || message > SSH_MSG_CHANNEL_FAILURE)
+        return spn_bad(c, "Message %d is not of the connection protocol", message);
+    spn_channel *ch = named_channel(c, r);
+    if (ch == NULL)
+        return spn_bad(c, "Message %d for a channel that is not open", message);
+    return channel_message(ch, message, r, event);
+}
+
+void spn_connection_lost(spn_connection *c, const sp_conn_error *error)
+{
+    if (c->lost)
+        return;
+    c->lost = true;
+    for (uint32_t i = 0; i < c->table_size; i++) {
+        spn_channel *ch = c->table[i];
+        if (ch == NULL || ch->state == SPN_CLOSED)
+            continue; /* a closed one ended cleanly before; its last events are still due */
+        spn_silence(ch);
+        if (ch->state == SPN_OPENING && ch->canceled == 0) {
+            spn_channel_remove(ch);
+            if (c->table == NULL)
+                return;
+            continue;
+        }
+        if (ch->state != SPN_OPENING)
+            ch->state = SPN_CLOSED;
+        ch->error = error;
+        spn_ready(ch);
+    }
+}
