@@ -1,6 +1,6 @@
-/* Receiving channel data and EOF (RFC 4254 5.2, 5.3). Data goes to the application as a pointer into
- * the packet whenever that is possible; otherwise (reading is paused, or the session has not been
- * started) it is copied and delivered later. The window bounds what can be held. */
+/* Receiving channel data and EOF (RFC 4254 5.2, 5.3). Data goes to the application as a pointer
+ * into the packet whenever that is possible; otherwise (reading is paused, or the session has not
+ * been started) it is copied and delivered later. The window bounds what can be held. */
 #include "connection/connection_internal.h"
 
 bool spn_may_deliver(const spn_channel *ch)

@@ -19,10 +19,12 @@ void spn_release(spn_connection *c);
 int spn_message(spn_connection *c, uint8_t message, spb_reader *r, sp_event *event);
 /* True: `event` is filled. Pointers in it live until the next spn_ call that takes an event. */
 bool spn_next_event(spn_connection *c, sp_event *event);
-/* The output has room again or keys are new: buffered channel data goes on, round robin. */
+/* The output has room again or keys are new: buffered channel data and window adjusts go on, round
+ * robin. To be called each time spt_can_send_data has turned true. */
 int spn_flush(spn_connection *c);
-/* The connection is over: every channel gives its CHANNEL_CLOSED event (with `error`, lent, may be
- * NULL), every open question its CANCELED; nothing is sent any more. */
+/* The connection is over: every channel gives its CHANNEL_CLOSED event (with `error`, which may be
+ * NULL and has to live until they are taken), every open question its CANCELED; nothing is sent any
+ * more. A channel that was still being opened gives no CHANNEL_CLOSED, only its CANCELED. */
 void spn_connection_lost(spn_connection *c, const sp_conn_error *error);
 
 /* keepalive@openssh.com: sends one global request that wants a reply. */
@@ -34,10 +36,12 @@ unsigned spn_keepalives_open(const spn_connection *c);
 int spn_accept_open(spn_connection *c, uint64_t question, const sp_channel_options *options);
 int spn_refuse_open(spn_connection *c, uint64_t question, uint32_t code, const char *text);
 int spn_answer_request(spn_connection *c, uint64_t question, bool accepted);
+/* SP_ECLOSED for normal data after the client's eow@openssh.com: like a pipe without a reader. */
 ptrdiff_t spn_write(spn_connection *c, uint32_t channel, uint32_t type, const void *bytes,
                     size_t length);
 int spn_write_eof(spn_connection *c, uint32_t channel);
 size_t spn_write_buffered(const spn_connection *c, uint32_t channel);
+/* A paused channel holds data and EOF. At the client's CLOSE what is held is dropped. */
 int spn_pause_reading(spn_connection *c, uint32_t channel);
 int spn_resume_reading(spn_connection *c, uint32_t channel);
 int spn_exit(spn_connection *c, uint32_t channel, uint32_t status);

@@ -1,6 +1,6 @@
 /* A queue of typed bytes: data received but not yet delivered, data written but not yet sent. The
- * types of channel data (RFC 4254 5.2) keep their order, so each run of one type is a segment with a
- * header of its own. Chunks grow with what is in the queue and go when they are empty. */
+ * types of channel data (RFC 4254 5.2) keep their order, so each run of one type is a segment with
+ * a header of its own. Chunks grow with what is in the queue and go when they are empty. */
 #include "connection/connection_internal.h"
 
 #include <string.h>

@@ -149,6 +149,8 @@ bool spn_request_event(spn_channel *ch, sp_event *event)
     const spn_request *request = first(ch);
     if (request == NULL || ch->question != 0)
         return false;
+    if (!may_ask(ch, request))
+        return false; /* a reply before it failed, and so did the connection */
     event->type = SP_EVENT_REQUEST;
     event->channel = ch->number;
     event->u.request.type = request->type->event;
