@@ -1,0 +1,184 @@
+/* attempt.c: one attempt to log in. The files and hashes are looked at on the thread pool; what that
+ * means is decided back on the loop's thread, where the connection's state may be touched. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "authorize.h"
+#include "log.h"
+#include "login.h"
+#include "passwords.h"
+
+/* A client may abandon an attempt and make the next one while the work still runs; so many at most. */
+#define ATTEMPTS_AT_ONCE 3
+
+typedef struct attempt {
+    login *login;
+    sp_auth *auth;
+    login_method method;
+    bool is_query; /* the client only asks whether a key would do */
+    bool known;    /* as login.known when it began */
+    bool right;    /* what the work found */
+} attempt;
+
+/* ---- AuthenticationMethods -------------------------------------------------------------------- */
+
+static bool chain_usable(const options *o, const method_chain *chain)
+{
+    for (size_t i = 0; i < chain->length; i++)
+        if (!options_method_enabled(o, (login_method)chain->methods[i]))
+            return false;
+    return true;
+}
+
+static bool chain_wants(const login *l, size_t index, login_method method)
+{
+    const method_chain *chain = &l->program->options->chains[index];
+
+    return l->positions[index] < chain->length &&
+           chain->methods[l->positions[index]] == (uint8_t)method &&
+           chain_usable(l->program->options, chain);
+}
+
+bool attempt_possible(const login *l, login_method method)
+{
+    const options *o = l->program->options;
+
+    if (!options_method_enabled(o, method))
+        return false;
+    for (size_t i = 0; i < o->chain_count; i++)
+        if (chain_wants(l, i, method))
+            return true;
+    return o->chain_count == 0;
+}
+
+/* Takes each list that wants the method one step on. True: one of them is at its end. */
+static bool advance(login *l, login_method method)
+{
+    const options *o = l->program->options;
+    bool complete = o->chain_count == 0;
+
+    for (size_t i = 0; i < o->chain_count; i++)
+        if (chain_wants(l, i, method) && ++l->positions[i] == o->chains[i].length)
+            complete = true;
+    return complete;
+}
+
+/* Back to where we were when the answer came too late to count. A key is always the last of its list
+ * (options.c sees to that), and its step is never kept: the library has yet to check the proof. */
+static int answer_right(const attempt *a)
+{
+    login *l = a->login;
+    uint8_t before[CHAINS_MAX];
+    memcpy(before, l->positions, sizeof before);
+
+    if (a->is_query)
+        return sp_auth_answer(a->auth, true);
+    bool complete = advance(l, a->method);
+    if (a->method == METHOD_PUBLIC_KEY)
+        memcpy(l->positions, before, sizeof before);
+    if (complete)
+        return sp_auth_answer(a->auth, true);
+    if (a->method == METHOD_PUBLIC_KEY)
+        return sp_auth_answer(a->auth, false);
+    int result = sp_auth_partial(a->auth);
+    if (result != 0)
+        memcpy(l->positions, before, sizeof before);
+    return result;
+}
+
+/* ---- work and answer -------------------------------------------------------------------------- */
+
+static void work(void *data)
+{
+    attempt *a = data;
+    const program *p = a->login->program;
+
+    switch (a->method) {
+    case METHOD_PUBLIC_KEY:
+        a->right = authorize_key(p, sp_auth_key(a->auth));
+        break;
+    case METHOD_PASSWORD:
+        a->right = password_check(p, sp_auth_password(a->auth));
+        break;
+    case METHOD_KBDINT:
+        a->right = sp_auth_response_count(a->auth) == 1 &&
+                   password_check(p, sp_auth_response(a->auth, 0));
+        break;
+    case METHOD_NONE:
+        break;
+    }
+}
+
+static void log_failure(const attempt *a)
+{
+    const login *l = a->login;
+    const char *user = sp_auth_username(a->auth);
+
+    log_write(a->is_query ? SP_LOG_VERBOSE : SP_LOG_INFO, "Failed %s for %s%s from %s port %u ssh2%s%s",
+              method_name(a->method), a->known ? "" : "invalid user ", user != NULL ? user : "",
+              l->peer, (unsigned)l->peer_port,
+              a->method == METHOD_PUBLIC_KEY && l->method == METHOD_PUBLIC_KEY ? ": " : "",
+              a->method == METHOD_PUBLIC_KEY && l->method == METHOD_PUBLIC_KEY ? l->proof : "");
+}
+
+static void attempt_free(attempt *a)
+{
+    sp_auth_release(a->auth);
+    login_unref(a->login);
+    free(a);
+}
+
+static void finish(void *data)
+{
+    attempt *a = data;
+    const program *p = a->login->program;
+    bool root_refused = a->method != METHOD_PUBLIC_KEY && p->account->uid == 0 &&
+                        p->options->permit_root_login != ROOT_YES;
+
+    if (a->right && a->known && !root_refused) {
+        (void)answer_right(a);
+    } else if (sp_auth_answer(a->auth, false) == 0) {
+        log_failure(a);
+    }
+    attempt_free(a);
+}
+
+static void describe_key(login *l, const sp_key *key)
+{
+    static const char *const names[] = { [SP_KEY_NONE] = "?",         [SP_KEY_ED25519] = "ED25519",
+                                         [SP_KEY_ECDSA_P256] = "ECDSA", [SP_KEY_ECDSA_P384] = "ECDSA",
+                                         [SP_KEY_ECDSA_P521] = "ECDSA", [SP_KEY_RSA] = "RSA" };
+    char print[SP_FINGERPRINT_SIZE];
+    unsigned type = (unsigned)sp_key_get_type(key);
+
+    sp_key_fingerprint(key, print);
+    (void)snprintf(l->proof, sizeof l->proof, "%s %s",
+                   type < sizeof names / sizeof names[0] ? names[type] : "?", print);
+}
+
+sp_answer attempt_start(sp_conn *conn, sp_auth *auth, login_method method)
+{
+    login *l = sp_conn_data(conn);
+    if (l == NULL || l->references > ATTEMPTS_AT_ONCE || !attempt_possible(l, method))
+        return SP_REJECT;
+
+    attempt *a = calloc(1, sizeof *a);
+    if (a == NULL)
+        return SP_REJECT;
+    a->login = l;
+    a->auth = auth;
+    a->method = method;
+    a->known = l->known;
+    a->is_query = method == METHOD_PUBLIC_KEY && !sp_auth_key_signed(auth);
+    l->method = method;
+    l->proof[0] = '\0';
+    if (method == METHOD_PUBLIC_KEY)
+        describe_key(l, sp_auth_key(auth));
+    if (sp_server_work(sp_conn_server(conn), work, finish, a) != 0) {
+        free(a);
+        return SP_REJECT;
+    }
+    l->references++;
+    return SP_LATER;
+}

@@ -1,0 +1,20 @@
+/* flags.h: the command line. Its letters are sshd's. */
+#ifndef SALLYPORTD_FLAGS_H
+#define SALLYPORTD_FLAGS_H
+
+#include "options.h"
+
+typedef struct flags {
+    bool foreground;  /* -D */
+    unsigned debug;   /* -d, -dd, -ddd */
+    bool to_stderr;   /* -e */
+    bool inetd;       /* -i */
+    bool test;        /* -t */
+    bool print;       /* -T */
+    const char *log_file; /* -E */
+} flags;
+
+/* Fills in both. -1: go on; else the program ends with this exit code. */
+int flags_parse(flags *f, options *o, int argc, char **argv);
+
+#endif

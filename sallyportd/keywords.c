@@ -1,0 +1,179 @@
+/* keywords.c: the one table of configuration words: how each is read, where its value goes and how
+ * it is printed; and the list of sshd_config's words that this server lacks. The order is that of
+ * the printout. */
+#include "keywords.h"
+
+#include <stddef.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <syslog.h>
+
+#define AT(member) offsetof(options, member)
+
+static const choice families[] = { { "any", AF_UNSPEC },
+                                   { "inet", AF_INET },
+                                   { "inet6", AF_INET6 },
+                                   { NULL, 0 } };
+static const choice compressions[] = { { "yes", 1 }, { "delayed", 1 }, { "no", 0 }, { NULL, 0 } };
+static const choice root_logins[] = { { "yes", ROOT_YES },
+                                      { "no", ROOT_NO },
+                                      { "without-password", ROOT_PROHIBIT_PASSWORD },
+                                      { "prohibit-password", ROOT_PROHIBIT_PASSWORD },
+                                      { "forced-commands-only", ROOT_FORCED_COMMANDS_ONLY },
+                                      { NULL, 0 } };
+static const choice log_levels[] = {
+    { "QUIET", CHOICE_QUIET },   { "FATAL", CHOICE_FATAL },   { "ERROR", CHOICE_ERROR },
+    { "INFO", CHOICE_INFO },     { "VERBOSE", CHOICE_VERBOSE }, { "DEBUG", CHOICE_DEBUG1 },
+    { "DEBUG1", CHOICE_DEBUG1 }, { "DEBUG2", CHOICE_DEBUG2 }, { "DEBUG3", CHOICE_DEBUG3 },
+    { NULL, 0 }
+};
+static const choice facilities[] = {
+    { "AUTH", LOG_AUTH },     { "AUTHPRIV", LOG_AUTHPRIV }, { "DAEMON", LOG_DAEMON },
+    { "USER", LOG_USER },     { "LOCAL0", LOG_LOCAL0 },     { "LOCAL1", LOG_LOCAL1 },
+    { "LOCAL2", LOG_LOCAL2 }, { "LOCAL3", LOG_LOCAL3 },     { "LOCAL4", LOG_LOCAL4 },
+    { "LOCAL5", LOG_LOCAL5 }, { "LOCAL6", LOG_LOCAL6 },     { "LOCAL7", LOG_LOCAL7 },
+    { NULL, 0 }
+};
+static const limits small_count = { 0, 65536 };
+static const limits rsa_sizes = { 0, 16384 };
+static const algorithm_kind cipher = { "cipher", "cipher" };
+static const algorithm_kind mac = { "mac", "MAC" };
+static const algorithm_kind kex = { "kex", "key exchange algorithm" };
+static const algorithm_kind host_key = { "key", "host key algorithm" };
+static const algorithm_kind signature = { "sig", "signature algorithm" };
+
+#define R KEYWORD_REPEATS
+#define L KEYWORD_LIST
+#define W KEYWORD_RAW
+const keyword keywords[] = {
+    { "Port", read_port, print_ports, AT(ports), NULL, R },
+    { "AddressFamily", read_choice, print_choice, AT(family), families, 0 },
+    { "ListenAddress", read_listen, print_listen, AT(listen), NULL, R | L },
+    { "LoginGraceTime", read_time, print_number, AT(login_grace_seconds), NULL, 0 },
+    { "MaxAuthTries", read_number, print_number, AT(max_auth_tries), &small_count, 0 },
+    { "MaxSessions", read_number, print_number, AT(max_sessions), &small_count, 0 },
+    { "ClientAliveInterval", read_time, print_number, AT(client_alive_seconds), NULL, 0 },
+    { "ClientAliveCountMax", read_number, print_number, AT(client_alive_count), &small_count, 0 },
+    { "RequiredRSASize", read_number, print_number, AT(required_rsa_size), &rsa_sizes, 0 },
+    { "PermitRootLogin", read_choice, print_choice, AT(permit_root_login), root_logins, 0 },
+    { "PubkeyAuthentication", read_flag, print_flag, AT(public_key_authentication), NULL, 0 },
+    { "PasswordAuthentication", read_flag, print_flag, AT(password_authentication), NULL, 0 },
+    { "KbdInteractiveAuthentication", read_flag, print_flag, AT(kbdint_authentication), NULL, 0 },
+    { "PermitTTY", read_flag, print_flag, AT(permit_tty), NULL, 0 },
+    { "StrictModes", read_flag, print_flag, AT(strict_modes), NULL, 0 },
+    { "TCPKeepAlive", read_flag, print_flag, AT(tcp_keepalive), NULL, 0 },
+    { "PermitEmptyPasswords", read_flag, print_flag, AT(permit_empty_passwords), NULL, 0 },
+    { "Compression", read_choice, print_choice, AT(compression), compressions, 0 },
+    { "PidFile", read_path, print_text, AT(pid_file), NULL, 0 },
+    { "Ciphers", read_algorithms, print_algorithms, AT(ciphers), &cipher, 0 },
+    { "MACs", read_algorithms, print_algorithms, AT(macs), &mac, 0 },
+    { "Banner", read_path, print_text, AT(banner), NULL, 0 },
+    { "ForceCommand", read_text, print_text, AT(force_command), NULL, W },
+    { "VersionAddendum", read_text, print_text, AT(version_addendum), NULL, W },
+    { "KexAlgorithms", read_algorithms, print_algorithms, AT(kex_algorithms), &kex, 0 },
+    { "HostKeyAlgorithms", read_algorithms, print_algorithms, AT(host_key_algorithms), &host_key,
+      0 },
+    { "PubkeyAcceptedAlgorithms", read_algorithms, print_algorithms, AT(key_algorithms), &signature,
+      0 },
+    { "LogLevel", read_choice, print_choice, AT(log_level), log_levels, 0 },
+    { "SyslogFacility", read_choice, print_choice, AT(syslog_facility), facilities, 0 },
+    { "AuthorizedKeysFile", read_strings, print_one_line, AT(authorized_keys_files), NULL, L },
+    { "HostKey", read_paths, print_list, AT(host_keys), NULL, R },
+    { "PasswordFile", read_path, print_text, AT(password_file), NULL, 0 },
+    { "AllowUsers", read_users, print_list, AT(allow_users), NULL, R | L },
+    { "DenyUsers", read_users, print_list, AT(deny_users), NULL, R | L },
+    { "AcceptEnv", read_strings, print_list, AT(accept_env), NULL, R | L },
+    { "SetEnv", read_set_env, print_list, AT(set_env), NULL, L },
+    { "AuthenticationMethods", read_methods, print_methods, AT(chains), NULL, L },
+    { "Subsystem", read_subsystem, print_subsystems, AT(subsystems), NULL, R | L },
+    { "MaxStartups", read_startups, print_startups, AT(startups_begin), NULL, 0 },
+    { "RekeyLimit", read_rekey, print_rekey, AT(rekey_bytes), NULL, L },
+};
+const size_t keyword_count = sizeof keywords / sizeof keywords[0];
+_Static_assert(sizeof keywords / sizeof keywords[0] <= KEYWORDS_MAX, "options.given is too small");
+
+static const lacking_word lacking[] = {
+    { "UsePAM", "no", false, "no" },
+    { "X11Forwarding", "no", false, "no" },
+    { "X11DisplayOffset", "", false, NULL },
+    { "X11UseLocalhost", "yes", false, NULL },
+    { "XAuthLocation", "", false, NULL },
+    { "AllowTcpForwarding", "no", false, "no" },
+    { "AllowStreamLocalForwarding", "no", false, "no" },
+    { "AllowAgentForwarding", "no", false, "no" },
+    { "DisableForwarding", "yes", false, "yes" },
+    { "GatewayPorts", "no", false, "no" },
+    { "PermitTunnel", "no", false, "no" },
+    { "PermitOpen", "none", false, NULL },
+    { "PermitListen", "none", false, NULL },
+    { "StreamLocalBindMask", "", false, NULL },
+    { "StreamLocalBindUnlink", "no", false, NULL },
+    { "HostbasedAuthentication", "no", false, "no" },
+    { "HostbasedAcceptedAlgorithms", "", false, NULL },
+    { "HostbasedUsesNameFromPacketOnly", "no", false, NULL },
+    { "IgnoreRhosts", "yes", false, NULL },
+    { "IgnoreUserKnownHosts", "yes", false, NULL },
+    { "KerberosAuthentication", "no", false, "no" },
+    { "KerberosGetAFSToken", "no", false, NULL },
+    { "KerberosOrLocalPasswd", "", false, NULL },
+    { "KerberosTicketCleanup", "", false, NULL },
+    { "GSSAPIAuthentication", "no", false, "no" },
+    { "GSSAPICleanupCredentials", "", false, NULL },
+    { "GSSAPIKeyExchange", "no", false, NULL },
+    { "GSSAPIKexAlgorithms", "", false, NULL },
+    { "GSSAPIStrictAcceptorCheck", "", false, NULL },
+    { "GSSAPIStoreCredentialsOnRekey", "", false, NULL },
+    { "PrintMotd", "no", false, "no" },
+    { "PrintLastLog", "no", false, "no" },
+    { "PermitUserRC", "no", false, "no" },
+    { "PermitUserEnvironment", "no", false, "no" },
+    { "ExposeAuthInfo", "no", false, "no" },
+    { "UseDNS", "no", false, "no" },
+    { "FingerprintHash", "sha256", false, "SHA256" },
+    { "IPQoS", "", false, NULL },
+    { "LogVerbose", "none", false, NULL },
+    { "ModuliFile", "", false, NULL },
+    { "HostKeyAgent", "none", false, NULL },
+    { "HostCertificate", "", false, NULL },
+    { "SecurityKeyProvider", "internal", false, NULL },
+    { "CASignatureAlgorithms", "", false, NULL },
+    { "TrustedUserCAKeys", "none", false, "none" },
+    { "AuthorizedPrincipalsFile", "none", false, "none" },
+    { "AuthorizedPrincipalsCommand", "none", false, "none" },
+    { "AuthorizedPrincipalsCommandUser", "none", false, "none" },
+    { "AuthorizedKeysCommand", "none", false, "none" },
+    { "AuthorizedKeysCommandUser", "none", false, "none" },
+    { "PerSourceNetBlockSize", "", false, NULL },
+    { "UnusedConnectionTimeout", "none", false, "none" },
+    { "ChannelTimeout", "none", false, NULL },
+    { "RDomain", "none", false, NULL },
+    { "PerSourceMaxStartups", "none", true, "none" },
+    { "PerSourcePenalties", "no", true, NULL },
+    { "PubkeyAuthOptions", "none", true, "none" },
+    { "RevokedKeys", "none", true, "none" },
+    { "ChrootDirectory", "none", true, "none" },
+    { "AllowGroups", "", true, NULL },
+    { "DenyGroups", "", true, NULL },
+    { "RefuseConnection", "no", true, NULL },
+    { "Include", "", true, NULL },
+    { "Match", "", true, NULL },
+};
+
+const lacking_word *lacking_word_find(const char *name)
+{
+    for (size_t i = 0; i < sizeof lacking / sizeof lacking[0]; i++)
+        if (strcasecmp(lacking[i].name, name) == 0)
+            return &lacking[i];
+    return NULL;
+}
+
+void lacking_words_print(FILE *out)
+{
+    for (size_t i = 0; i < sizeof lacking / sizeof lacking[0]; i++) {
+        if (lacking[i].printed == NULL)
+            continue;
+        for (const char *c = lacking[i].name; *c != '\0'; c++)
+            (void)fputc(*c >= 'A' && *c <= 'Z' ? *c - 'A' + 'a' : *c, out);
+        (void)fprintf(out, " %s\n", lacking[i].printed);
+    }
+}

@@ -1,0 +1,241 @@
+/* lists.c: readers of values that are lists: paths, patterns, variables, algorithms, methods and
+ * subsystems. */
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sallyport.h>
+
+#include "keywords.h"
+#include "patterns.h"
+
+static option_result add_all(string_list *list, const string_list *words, option_problem *problem)
+{
+    for (size_t i = 0; i < words->count; i++)
+        if (list_add(list, words->items[i]) != 0)
+            return no_memory(problem);
+    return OPTION_OK;
+}
+
+option_result read_strings(const keyword *k, const option_values *values, options *o,
+                           option_problem *problem)
+{
+    return add_all(MEMBER(k, o, string_list), values->words, problem);
+}
+
+/* One path on each line. */
+option_result read_paths(const keyword *k, const option_values *values, options *o,
+                         option_problem *problem)
+{
+    char *path = NULL;
+    option_result result = place_path(k, values->words->items[0], &path, problem);
+
+    if (result == OPTION_OK && path != NULL &&
+        list_add(MEMBER(k, o, string_list), path) != 0)
+        result = no_memory(problem);
+    free(path);
+    return result;
+}
+
+option_result read_users(const keyword *k, const option_values *values, options *o,
+                         option_problem *problem)
+{
+    for (size_t i = 0; i < values->words->count; i++)
+        if (strlen(values->words->items[i]) > USER_PATTERN_MAX)
+            return bad_value(problem, "%s: a pattern is too long", k->name);
+    return add_all(MEMBER(k, o, string_list), values->words, problem);
+}
+
+option_result read_set_env(const keyword *k, const option_values *values, options *o,
+                           option_problem *problem)
+{
+    for (size_t i = 0; i < values->words->count; i++) {
+        const char *word = values->words->items[i];
+        if (strchr(word, '=') == NULL || *word == '=')
+            return bad_value(problem, "%s: '%s' is not NAME=value", k->name, word);
+    }
+    return add_all(MEMBER(k, o, string_list), values->words, problem);
+}
+
+/* ---- algorithms ------------------------------------------------------------------------------- */
+
+static int add_names(string_list *list, const char *names)
+{
+    while (names != NULL && *names != '\0') {
+        size_t length = strcspn(names, ",");
+        if (length > 0 && length < INT_MAX && list_addf(list, "%.*s", (int)length, names) != 0)
+            return -1;
+        names += length + (names[length] == ',');
+    }
+    return 0;
+}
+
+static bool matches_any(const string_list *patterns, const char *name)
+{
+    for (size_t i = 0; i < patterns->count; i++)
+        if (pattern_matches(patterns->items[i], name))
+            return true;
+    return false;
+}
+
+static char *join(const string_list *list)
+{
+    size_t size = 1;
+    for (size_t i = 0; i < list->count; i++)
+        size += strlen(list->items[i]) + 1;
+
+    char *text = malloc(size);
+    char *at = text;
+    for (size_t i = 0; text != NULL && i < list->count; i++) {
+        size_t length = strlen(list->items[i]);
+        if (i > 0)
+            *at++ = ',';
+        memcpy(at, list->items[i], length);
+        at += length;
+    }
+    if (text != NULL)
+        *at = '\0';
+    return text;
+}
+
+/* The list that a prefix stands for: + behind the default, - out of it, ^ at its head. */
+static int combine(string_list *result, char prefix, const string_list *defaults,
+                   const string_list *named)
+{
+    const string_list *first = prefix == '+' || prefix == '-' ? defaults : named;
+    const string_list *second = prefix == '+' ? named : prefix == '^' ? defaults : NULL;
+
+    for (size_t i = 0; i < first->count; i++)
+        if ((prefix != '-' || !matches_any(named, first->items[i])) &&
+            !list_has(result, first->items[i]) && list_add(result, first->items[i]) != 0)
+            return -1;
+    for (size_t i = 0; second != NULL && i < second->count; i++)
+        if (!list_has(result, second->items[i]) && list_add(result, second->items[i]) != 0)
+            return -1;
+    return 0;
+}
+
+option_result read_algorithms(const keyword *k, const option_values *values, options *o,
+                              option_problem *problem)
+{
+    const algorithm_kind *kind = k->detail;
+    const char *word = values->words->items[0];
+    char prefix = *word != '\0' && strchr("+-^", *word) != NULL ? *word : '\0';
+    string_list named = { NULL, 0 };
+    string_list supported = { NULL, 0 };
+    string_list defaults = { NULL, 0 };
+    string_list result = { NULL, 0 };
+    option_result outcome = OPTION_OK;
+
+    if (add_names(&named, word + (prefix != '\0')) != 0 ||
+        add_names(&supported, sp_supported_algorithms(kind->kind)) != 0 ||
+        add_names(&defaults, sp_default_algorithms(kind->kind)) != 0)
+        outcome = no_memory(problem);
+    for (size_t i = 0; outcome == OPTION_OK && prefix != '-' && i < named.count; i++)
+        if (!list_has(&supported, named.items[i]))
+            outcome = bad_value(problem, "%s: unknown %s '%s'", k->name, kind->noun,
+                                named.items[i]);
+    if (outcome == OPTION_OK && combine(&result, prefix, &defaults, &named) != 0)
+        outcome = no_memory(problem);
+    if (outcome == OPTION_OK && (named.count == 0 || result.count == 0))
+        outcome = bad_value(problem, "%s: '%s' leaves nothing", k->name, word);
+    if (outcome == OPTION_OK) {
+        free(*MEMBER(k, o, char *));
+        *MEMBER(k, o, char *) = join(&result);
+        if (*MEMBER(k, o, char *) == NULL)
+            outcome = no_memory(problem);
+    }
+    list_clear(&named);
+    list_clear(&supported);
+    list_clear(&defaults);
+    list_clear(&result);
+    return outcome;
+}
+
+/* ---- AuthenticationMethods -------------------------------------------------------------------- */
+
+static login_method method_by_name(const char *name, size_t length)
+{
+    static const login_method all[] = { METHOD_PUBLIC_KEY, METHOD_PASSWORD, METHOD_KBDINT };
+
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        const char *known = method_name(all[i]);
+        if (strlen(known) == length && strncasecmp(known, name, length) == 0)
+            return all[i];
+    }
+    return METHOD_NONE;
+}
+
+static option_result read_chain(const char *text, method_chain *chain, option_problem *problem)
+{
+    while (*text != '\0') {
+        size_t length = strcspn(text, ",");
+        login_method method = method_by_name(text, length);
+        if (method == METHOD_NONE)
+            return bad_value(problem, "AuthenticationMethods: unknown method '%.*s'",
+                             (int)(length < 64 ? length : 64), text);
+        if (chain->length == CHAIN_LENGTH_MAX)
+            return bad_value(problem, "AuthenticationMethods: more than %d methods in a list",
+                             CHAIN_LENGTH_MAX);
+        chain->methods[chain->length++] = (uint8_t)method;
+        text += length;
+        if (*text == ',' && *++text == '\0')
+            return bad_value(problem, "AuthenticationMethods: a list ends with a comma");
+    }
+    if (chain->length == 0)
+        return bad_value(problem, "AuthenticationMethods: an empty list");
+    return OPTION_OK;
+}
+
+option_result read_methods(const keyword *k, const option_values *values, options *o,
+                           option_problem *problem)
+{
+    const string_list *words = values->words;
+    option_result result = OPTION_OK;
+
+    o->chain_count = 0;
+    if (words->count == 1 && strcasecmp(words->items[0], "any") == 0)
+        return OPTION_OK;
+    if (words->count > CHAINS_MAX)
+        return bad_value(problem, "%s: more than %d lists", k->name, CHAINS_MAX);
+    for (size_t i = 0; result == OPTION_OK && i < words->count; i++) {
+        method_chain chain = { { 0 }, 0 };
+        result = read_chain(words->items[i], &chain, problem);
+        o->chains[o->chain_count++] = chain;
+    }
+    return result;
+}
+
+/* ---- subsystems ------------------------------------------------------------------------------- */
+
+option_result read_subsystem(const keyword *k, const option_values *values, options *o,
+                             option_problem *problem)
+{
+    const string_list *words = values->words;
+
+    if (words->count < 2)
+        return bad_value(problem, "%s: the command is missing", k->name);
+    if (strcmp(words->items[1], "internal-sftp") == 0)
+        return bad_value(problem, "%s: internal-sftp is not supported yet", k->name);
+    for (size_t i = 0; i < o->subsystem_count; i++)
+        if (strcmp(o->subsystems[i].name, words->items[0]) == 0)
+            return bad_value(problem, "%s '%s' was given before", k->name, words->items[0]);
+
+    /* The command goes to a shell, so its quotes stay as they are. */
+    const char *command = text_skip_blanks(values->rest);
+    command = text_skip_blanks(command + strcspn(command, " \t"));
+    subsystem *all = realloc(o->subsystems, (o->subsystem_count + 1) * sizeof *all);
+    if (all == NULL)
+        return no_memory(problem);
+    o->subsystems = all;
+    subsystem *added = &all[o->subsystem_count];
+    added->name = text_copy(words->items[0]);
+    added->command = text_copy(command);
+    if (added->name == NULL || added->command == NULL) {
+        free(added->name);
+        free(added->command);
+        return no_memory(problem);
+    }
+    o->subsystem_count++;
+    return OPTION_OK;
+}

@@ -1,0 +1,217 @@
+/* login.c: the handlers of a connection and of its authentication. */
+#include "login.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "files.h"
+#include "log.h"
+
+void login_unref(login *l)
+{
+    if (--l->references == 0)
+        free(l);
+}
+
+/* ---- the connection --------------------------------------------------------------------------- */
+
+static void connection_made(sp_conn *conn)
+{
+    const program *p = sp_server_data(sp_conn_server(conn));
+    login *l = calloc(1, sizeof *l);
+
+    if (p->one_connection)
+        sp_server_drain(p->server, 0);
+    sp_conn_set_data(conn, l);
+    if (l == NULL) {
+        log_error("Out of memory: a connection is dropped");
+        sp_conn_abort(conn);
+        return;
+    }
+    l->program = p;
+    l->references = 1;
+    if (!sp_conn_peer_address(conn, l->peer, sizeof l->peer, &l->peer_port))
+        (void)snprintf(l->peer, sizeof l->peer, "UNKNOWN");
+    if (!sp_conn_local_address(conn, l->local, sizeof l->local, &l->local_port))
+        (void)snprintf(l->local, sizeof l->local, "UNKNOWN");
+    log_verbose("Connection from %s port %u on %s port %u", l->peer, (unsigned)l->peer_port,
+                l->local, (unsigned)l->local_port);
+}
+
+static void connection_lost(sp_conn *conn, const sp_conn_error *error)
+{
+    login *l = sp_conn_data(conn);
+    const char *user = sp_conn_username(conn);
+    const char *who = "";
+
+    if (l == NULL)
+        return;
+    if (l->authenticated)
+        who = "user ";
+    else if (user != NULL)
+        who = l->known ? "authenticating user " : "invalid user ";
+    log_info("%s %s%s%s%s port %u%s%s%s",
+             error == NULL || error->from_peer ? "Disconnected from" : "Connection closed by", who,
+             user != NULL ? user : "", user != NULL ? " " : "", l->peer, (unsigned)l->peer_port,
+             l->authenticated ? "" : " [preauth]", error != NULL ? ": " : "",
+             error == NULL            ? ""
+             : error->message != NULL ? error->message
+                                      : sp_strerror(error->error));
+    sp_conn_set_data(conn, NULL);
+    login_unref(l);
+}
+
+/* ---- the banner ------------------------------------------------------------------------------- */
+
+typedef struct banner_work {
+    const char *path;
+    char *text;
+    sp_auth *auth;
+} banner_work;
+
+static void banner_read(void *data)
+{
+    banner_work *w = data;
+    const file_rules rules = { .strict = false };
+    char problem[512];
+    size_t length;
+    bool absent;
+
+    w->text = file_read(w->path, &rules, &length, &absent, problem, sizeof problem);
+    if (w->text == NULL)
+        log_verbose("Banner: %s", problem);
+}
+
+static void banner_send(void *data)
+{
+    banner_work *w = data;
+    sp_conn *conn = sp_auth_conn(w->auth);
+
+    if (conn != NULL && w->text != NULL && *w->text != '\0')
+        (void)sp_conn_send_auth_banner(conn, w->text, "");
+    (void)sp_auth_answer(w->auth, false); /* authentication is required */
+    sp_auth_release(w->auth);
+    free(w->text);
+    free(w);
+}
+
+/* Read anew for each connection, so that it can be changed while the server runs. */
+static sp_answer banner_start(sp_conn *conn, sp_auth *auth, const char *path)
+{
+    banner_work *w = calloc(1, sizeof *w);
+
+    if (w == NULL)
+        return SP_REJECT;
+    w->path = path;
+    w->auth = auth;
+    if (sp_server_work(sp_conn_server(conn), banner_read, banner_send, w) != 0) {
+        free(w);
+        return SP_REJECT;
+    }
+    return SP_LATER;
+}
+
+/* ---- authentication --------------------------------------------------------------------------- */
+
+/* SP_REJECT means here that authentication is required. */
+static sp_answer begin_auth(sp_conn *conn, sp_auth *auth, const char *username)
+{
+    login *l = sp_conn_data(conn);
+
+    if (l == NULL)
+        return SP_REJECT;
+    memset(l->positions, 0, sizeof l->positions);
+    l->method = METHOD_NONE;
+    l->known = access_allowed(l->program, username, l->peer, l->peer_port);
+    if (l->banner_sent || l->program->options->banner == NULL)
+        return SP_REJECT;
+    l->banner_sent = true;
+    return banner_start(conn, auth, l->program->options->banner);
+}
+
+static bool public_key_auth_supported(sp_conn *conn)
+{
+    const login *l = sp_conn_data(conn);
+    return l != NULL && attempt_possible(l, METHOD_PUBLIC_KEY);
+}
+
+static bool password_auth_supported(sp_conn *conn)
+{
+    const login *l = sp_conn_data(conn);
+    return l != NULL && attempt_possible(l, METHOD_PASSWORD);
+}
+
+/* Not "as password": AuthenticationMethods tells the two apart. */
+static sp_kbdint_support kbdint_auth_supported(sp_conn *conn)
+{
+    const login *l = sp_conn_data(conn);
+    return l != NULL && attempt_possible(l, METHOD_KBDINT) ? SP_KBDINT_YES : SP_KBDINT_NO;
+}
+
+static sp_answer validate_public_key(sp_conn *conn, sp_auth *auth, const char *username,
+                                     const sp_key *key)
+{
+    (void)username;
+    (void)key;
+    return attempt_start(conn, auth, METHOD_PUBLIC_KEY);
+}
+
+static sp_answer validate_password(sp_conn *conn, sp_auth *auth, const char *username,
+                                   const char *password)
+{
+    (void)username;
+    (void)password;
+    return attempt_start(conn, auth, METHOD_PASSWORD);
+}
+
+static sp_answer get_kbdint_challenge(sp_conn *conn, sp_auth *auth, const char *username,
+                                      const char *language, const char *submethods)
+{
+    static const sp_prompt prompt = { "Password: ", false };
+    static const sp_challenge challenge = { .prompts = &prompt, .prompt_count = 1 };
+
+    (void)conn;
+    (void)username;
+    (void)language;
+    (void)submethods;
+    return sp_answered(sp_auth_challenge(auth, &challenge));
+}
+
+static sp_answer validate_kbdint_response(sp_conn *conn, sp_auth *auth, const char *username,
+                                          const char *const *responses, size_t count)
+{
+    (void)username;
+    (void)responses;
+    (void)count;
+    return attempt_start(conn, auth, METHOD_KBDINT);
+}
+
+static sp_answer auth_completed(sp_conn *conn, sp_auth *auth, const char *username)
+{
+    login *l = sp_conn_data(conn);
+
+    (void)auth;
+    /* Nothing gets here that did not pass attempt.c; and if it did, this is the last door. */
+    if (l == NULL || !l->known || l->method == METHOD_NONE)
+        return SP_REJECT;
+    l->authenticated = true;
+    log_info("Accepted %s for %s from %s port %u ssh2%s%s", method_name(l->method), username,
+             l->peer, (unsigned)l->peer_port, l->proof[0] != '\0' ? ": " : "", l->proof);
+    return SP_ACCEPT;
+}
+
+void login_handlers(sp_server_handlers *handlers)
+{
+    handlers->connection_made = connection_made;
+    handlers->connection_lost = connection_lost;
+    handlers->begin_auth = begin_auth;
+    handlers->public_key_auth_supported = public_key_auth_supported;
+    handlers->password_auth_supported = password_auth_supported;
+    handlers->kbdint_auth_supported = kbdint_auth_supported;
+    handlers->validate_public_key = validate_public_key;
+    handlers->validate_password = validate_password;
+    handlers->get_kbdint_challenge = get_kbdint_challenge;
+    handlers->validate_kbdint_response = validate_kbdint_response;
+    handlers->auth_completed = auth_completed;
+}

@@ -1,0 +1,150 @@
+/* options.h: what the server was told to do: by flags, by `-o`, and one day by a configuration file.
+ * One table (keywords.c) names every word, how its value is read, where it goes and how it is
+ * printed. Nothing changes after the start, so every thread may read it. */
+#ifndef SALLYPORTD_OPTIONS_H
+#define SALLYPORTD_OPTIONS_H
+
+#include <netinet/in.h>
+#include <sallyport.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "text.h"
+
+#define PORTS_MAX 16
+#define LISTEN_MAX 32
+#define CHAINS_MAX 8       /* alternatives in AuthenticationMethods */
+#define CHAIN_LENGTH_MAX 4 /* methods in one of them */
+#define KEYWORDS_MAX 64
+#define NOT_GIVEN UINT32_MAX
+
+typedef struct listen_address {
+    char *host;    /* a name or a numeric address */
+    bool any_port; /* all of `ports`, else `port` */
+    uint16_t port;
+} listen_address;
+
+typedef enum login_method {
+    METHOD_NONE = 0,
+    METHOD_PUBLIC_KEY,
+    METHOD_PASSWORD,
+    METHOD_KBDINT,
+} login_method;
+
+typedef enum root_login {
+    ROOT_NO = 0,
+    ROOT_PROHIBIT_PASSWORD,
+    ROOT_FORCED_COMMANDS_ONLY,
+    ROOT_YES,
+} root_login;
+
+typedef enum log_choice {
+    CHOICE_QUIET = 0,
+    CHOICE_FATAL,
+    CHOICE_ERROR,
+    CHOICE_INFO,
+    CHOICE_VERBOSE,
+    CHOICE_DEBUG1,
+    CHOICE_DEBUG2,
+    CHOICE_DEBUG3,
+} log_choice;
+
+typedef struct method_chain {
+    uint8_t methods[CHAIN_LENGTH_MAX]; /* login_method, in order */
+    uint8_t length;
+} method_chain;
+
+typedef struct subsystem {
+    char *name;
+    char *command;
+} subsystem;
+
+typedef struct options {
+    uint8_t given[KEYWORDS_MAX]; /* by the keyword's place in the table: the first value stands */
+
+    uint16_t ports[PORTS_MAX];
+    size_t port_count;
+    listen_address listen[LISTEN_MAX]; /* none: the loopback address */
+    size_t listen_count;
+    int family; /* AF_UNSPEC, AF_INET, AF_INET6 */
+    int tcp_keepalive;
+
+    string_list host_keys; /* none: those of the state directory */
+    string_list authorized_keys_files;
+    int strict_modes;
+    uint32_t login_grace_seconds; /* 0: no limit */
+    uint32_t max_auth_tries;
+    uint32_t max_sessions;
+    uint32_t startups_begin;
+    uint32_t startups_rate;
+    uint32_t startups_full; /* the limit; the two above are only read and printed */
+    char *banner;           /* path, or NULL */
+    char *version_addendum;
+
+    int public_key_authentication;
+    int password_authentication;
+    int kbdint_authentication; /* -1: as passwords */
+    int permit_empty_passwords;
+    int permit_root_login;
+    char *password_file;
+    method_chain chains[CHAINS_MAX]; /* none: any one method is enough */
+    size_t chain_count;
+    string_list allow_users;
+    string_list deny_users;
+    uint32_t required_rsa_size;
+
+    char *ciphers; /* NULL: the library's default */
+    char *macs;
+    char *kex_algorithms;
+    char *host_key_algorithms;
+    char *key_algorithms;
+    int compression;
+    uint64_t rekey_bytes;   /* 0: the library's default */
+    uint32_t rekey_seconds; /* NOT_GIVEN: the library's default; 0: never */
+    uint32_t client_alive_seconds;
+    uint32_t client_alive_count;
+
+    string_list accept_env;
+    string_list set_env; /* "NAME=value" */
+    char *force_command;
+    int permit_tty;
+    subsystem *subsystems;
+    size_t subsystem_count;
+
+    int log_level; /* log_choice */
+    int syslog_facility;
+    char *pid_file;
+} options;
+
+/* What came of a line. The numbers are sshd's exit codes for the case. */
+typedef enum option_result {
+    OPTION_OK = 0,
+    OPTION_WARNING = -1, /* taken note of, but without effect: `problem` says why */
+    OPTION_BAD_LINE = 1, /* unknown word, value missing, too many values */
+    OPTION_BAD_VALUE = 255,
+} option_result;
+
+typedef struct option_problem {
+    char text[512];
+} option_problem;
+
+/* The defaults. -1: out of memory. */
+int options_init(options *o);
+void options_free(options *o);
+/* One line, as "Word value" or "Word=value"; words in any case. */
+option_result options_line(options *o, const char *line, option_problem *problem);
+/* What no single line can tell. Called once, behind the last line. */
+option_result options_complete(options *o, option_problem *problem);
+/* sshd -T's form: lower-case words, one setting a line. */
+int options_print(const options *o, FILE *out);
+
+/* Was this word, by its name in the table, given at all? */
+bool options_is_given(const options *o, const char *name);
+/* LogLevel in the library's terms. */
+sp_log_level options_log_level(const options *o);
+
+/* The words' effect on methods. */
+bool options_method_enabled(const options *o, login_method method);
+const char *method_name(login_method method);
+
+#endif

@@ -1,0 +1,129 @@
+/* serve.c: turns the options into the library's, starts the server on the sockets and runs it. */
+#include "serve.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "announce.h"
+#include "daemon.h"
+#include "log.h"
+#include "login.h"
+#include "session.h"
+
+/* Zero is "the default" to the library and "none" to sshd's words. */
+static void fill_protocol(sp_protocol_options *to, const options *o, const host_keys *keys,
+                          const char *version)
+{
+    to->version = version;
+    to->host_keys = keys->keys;
+    to->host_key_count = keys->count;
+    to->kex_algorithms = o->kex_algorithms;
+    to->host_key_algorithms = o->host_key_algorithms;
+    to->ciphers = o->ciphers;
+    to->macs = o->macs;
+    to->compressions = o->compression ? NULL : "none";
+    to->signature_algorithms = o->key_algorithms;
+    to->login_timeout_ms = o->login_grace_seconds != 0 ? o->login_grace_seconds * 1000 : UINT32_MAX;
+    to->keepalive_interval_ms = o->client_alive_seconds * 1000;
+    to->keepalive_count = o->client_alive_count != 0 ? o->client_alive_count : UINT32_MAX;
+    to->rekey_bytes = o->rekey_bytes;
+    to->rekey_seconds = o->rekey_seconds == NOT_GIVEN ? 0
+                        : o->rekey_seconds == 0       ? UINT32_MAX
+                                                      : o->rekey_seconds;
+    to->max_auth_attempts = o->max_auth_tries != 0 ? o->max_auth_tries : 1;
+    to->max_sessions = o->max_sessions;
+    to->log = log_from_library;
+    to->log_level = options_log_level(o);
+}
+
+static int make_server(program *p, const host_keys *keys)
+{
+    const options *o = p->options;
+    sp_server_options to = SP_SERVER_OPTIONS_INIT;
+    sp_server_handlers handlers = { SP_SERVER_HANDLERS_INIT };
+    char reason[256] = "";
+    char *version = NULL;
+
+    if (o->version_addendum != NULL) {
+        version = text_format("Sallyport_%s %s", sp_version(), o->version_addendum);
+        if (version == NULL)
+            return -1;
+    }
+    fill_protocol(&to.protocol, o, keys, version);
+    to.max_unauthenticated = o->startups_full;
+    login_handlers(&handlers);
+    session_handlers(&handlers);
+    int result = sp_server_new(&p->server, &to, &handlers, p, reason, sizeof reason);
+    free(version);
+    if (result != 0)
+        log_error("The server can't be started: %s", *reason != '\0' ? reason
+                                                                     : sp_strerror(result));
+    return result;
+}
+
+static int hand_over_sockets(program *p, listeners *l)
+{
+    for (size_t i = 0; i < l->count; i++) {
+        listener *item = &l->items[i];
+        int result = sp_server_listen_fd(p->server, item->fd);
+        if (result != 0) {
+            log_error("Listening on %s port %u: %s", item->host, (unsigned)item->port,
+                      sp_strerror(result));
+            return -1;
+        }
+        item->fd = -1;
+        log_info("Server listening on %s port %u.", item->host, (unsigned)item->port);
+    }
+    return 0;
+}
+
+/* -i: the connection is on standard input. */
+static int serve_standard_input(program *p)
+{
+    int fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+    int result = fd >= 0 ? sp_server_serve_fd(p->server, fd) : SP_EIO;
+
+    if (result != 0)
+        log_error("Standard input is no connection to serve: %s", sp_strerror(result));
+    else
+        sp_server_drain(p->server, 0);
+    return result;
+}
+
+static int run(program *p, const flags *f, const host_keys *keys, listeners *l, int detached)
+{
+    daemon_catch_signals(p->server, detached >= 0);
+    if (f->inetd ? serve_standard_input(p) != 0 : hand_over_sockets(p, l) != 0)
+        return 255;
+    if (!f->inetd) {
+        if (pid_file_write(p->options->pid_file) != 0)
+            return 255;
+        announce_command(p, l, announce_known_hosts(p->account, l, keys) == 0);
+    }
+    log_settled();
+    if (detached >= 0)
+        daemon_ready(detached, f->to_stderr);
+
+    int result = sp_server_run(p->server);
+    if (!f->inetd)
+        pid_file_remove(p->options->pid_file);
+    if (result != 0)
+        log_error("The server failed: %s", sp_strerror(result));
+    else
+        log_info("Server stopped");
+    return result == 0 ? 0 : 255;
+}
+
+int serve(program *p, const flags *f, const host_keys *keys, listeners *l, int detached)
+{
+    if (make_server(p, keys) != 0)
+        return 255;
+    int code = run(p, f, keys, l, detached);
+    sp_server *server = p->server;
+    daemon_forget_signals();
+    sp_server_free(server);
+    p->server = NULL;
+    return code;
+}
