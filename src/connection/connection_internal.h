@@ -40,7 +40,7 @@ typedef struct spn_node {
 void spn_trash(spn_connection *c, void *object);
 void spn_settle(spn_connection *c); /* frees it */
 
-/* ---- fifo.c: a queue of typed bytes ----------------------------------------------------------- */
+/* ---- fifo.c: a queue of typed bytes --------------------------------------------------------- */
 typedef struct spn_chunk {
     spn_node node;
     uint32_t start; /* the first segment's header */
@@ -65,7 +65,7 @@ spn_chunk *spn_fifo_drop(spn_fifo *f, size_t length);
 /* Empties it; the memory goes to the trash. */
 void spn_fifo_clear(spn_fifo *f, spn_connection *c);
 
-/* ---- channels --------------------------------------------------------------------------------- */
+/* ---- channels ------------------------------------------------------------------------------- */
 
 /* OPENING -> OPEN            accepted
  * OPENING -> (gone)          refused, or the connection was lost
