@@ -21,6 +21,10 @@ size_t spc_hash_size(spc_hash_id id);
 /* One shot over several spans. */
 bool spc_hash(spc_hash_id id, const spb_span *spans, size_t count, uint8_t *out) SPC_MUST_CHECK;
 
+/* ---- base64 (RFC 4648 4), strict: no white space, padding and unused bits as they must be ---- */
+bool spc_base64_encode(spb_span in, spb_buffer *out) SPC_MUST_CHECK; /* appends */
+bool spc_base64_decode(spb_span in, spb_buffer *out) SPC_MUST_CHECK; /* appends */
+
 /* ---- key exchange, server side (RFC 8731, RFC 5656): one message in, one out ---- */
 #define SPC_KEX_PUBLIC_MAX 2048
 #define SPC_KEX_SECRET_MAX 256
@@ -60,7 +64,9 @@ typedef struct spc_mac {
 const spc_mac *spc_mac_find(spb_span name);
 const spc_mac *spc_mac_at(size_t index);
 
-/* One direction's keys. `mac` NULL for an authenticated cipher. */
+/* One direction's keys. `mac` NULL for an authenticated cipher. `key`, `iv` and `mac_key` have the
+ * lengths that the tables tell. `env` lives longer. What has failed once fails for ever: no nonce is
+ * used twice and nothing is taken after a bad packet. */
 typedef struct spc_protection spc_protection;
 bool spc_protection_new(spc_protection **out, const spb_env *env, const spc_cipher *cipher,
                         const spc_mac *mac, const uint8_t *key, const uint8_t *iv,

@@ -1,0 +1,24 @@
+/* The table of key exchange methods, best first (RFC 8731, RFC 5656 4). */
+#include "crypto/kex.h"
+
+static const spc_kex methods[] = {
+    {"curve25519-sha256", SPC_SHA256, false, 32, 32, spc_x25519_respond},
+    {"curve25519-sha256@libssh.org", SPC_SHA256, false, 32, 32, spc_x25519_respond},
+    {"ecdh-sha2-nistp256", SPC_SHA256, false, 65, 65, spc_ecdh_respond},
+    {"ecdh-sha2-nistp384", SPC_SHA384, false, 97, 97, spc_ecdh_respond},
+    {"ecdh-sha2-nistp521", SPC_SHA512, false, 133, 133, spc_ecdh_respond},
+};
+
+const spc_kex *spc_kex_at(size_t index)
+{
+    return index < sizeof methods / sizeof methods[0] ? &methods[index] : NULL;
+}
+
+const spc_kex *spc_kex_find(spb_span name)
+{
+    for (size_t i = 0; spc_kex_at(i) != NULL; i++) {
+        if (spb_span_is(name, methods[i].name))
+            return &methods[i];
+    }
+    return NULL;
+}

@@ -1,0 +1,145 @@
+/* The key object: counted, immutable, its public blob ready-made (RFC 4253 6.6). */
+#include "key/key_internal.h"
+
+#include <pthread.h>
+#include <string.h>
+
+static const struct {
+    sp_key_type type;
+    const char *name;
+    const char *curve;
+} types[] = {
+    {SP_KEY_ED25519, "ssh-ed25519", NULL},
+    {SP_KEY_ECDSA_P256, "ecdsa-sha2-nistp256", "nistp256"},
+    {SP_KEY_ECDSA_P384, "ecdsa-sha2-nistp384", "nistp384"},
+    {SP_KEY_ECDSA_P521, "ecdsa-sha2-nistp521", "nistp521"},
+    {SP_KEY_RSA, "ssh-rsa", NULL},
+};
+#define TYPE_COUNT (sizeof types / sizeof types[0])
+
+static spb_env default_env;
+static pthread_once_t default_env_once = PTHREAD_ONCE_INIT;
+
+static void make_default_env(void)
+{
+    spb_env_init(&default_env, NULL);
+}
+
+const spb_env *spk_env(void)
+{
+    (void)pthread_once(&default_env_once, make_default_env);
+    return &default_env;
+}
+
+const char *spk_type_name(sp_key_type type)
+{
+    for (size_t i = 0; i < TYPE_COUNT; i++) {
+        if (types[i].type == type)
+            return types[i].name;
+    }
+    return NULL;
+}
+
+const char *spk_curve_name(sp_key_type type)
+{
+    for (size_t i = 0; i < TYPE_COUNT; i++) {
+        if (types[i].type == type)
+            return types[i].curve;
+    }
+    return NULL;
+}
+
+sp_key_type spk_type_find(spb_span name)
+{
+    for (size_t i = 0; i < TYPE_COUNT; i++) {
+        if (spb_span_is(name, types[i].name))
+            return types[i].type;
+    }
+    return SP_KEY_NONE;
+}
+
+int spk_new(sp_key **key, spc_pkey *pkey, bool is_private)
+{
+    const spb_env *env = spk_env();
+    spb_buffer blob;
+
+    *key = NULL;
+    spb_buffer_init(&blob, env, SPK_BLOB_MAX);
+    sp_key *k = spb_calloc(env, 1, sizeof *k);
+    if (k == NULL || !spk_write_blob(pkey, &blob)) {
+        int result = k == NULL ? SP_ENOMEM : SP_ECRYPTO;
+        spb_free(env, k);
+        spb_buffer_free(&blob);
+        spc_pkey_free(pkey);
+        return result;
+    }
+    atomic_init(&k->references, 1);
+    k->pkey = pkey;
+    k->blob = blob.data;
+    k->blob_length = blob.length;
+    k->is_private = is_private;
+    *key = k;
+    return 0;
+}
+
+int sp_key_generate(sp_key **key, sp_key_type type, unsigned bits)
+{
+    spc_pkey *pkey;
+
+    *key = NULL;
+    if (spk_type_name(type) == NULL ||
+        (type == SP_KEY_RSA && bits != 0 && (bits < 2048 || bits > 16384)))
+        return SP_EINVAL;
+    if (!spc_pkey_generate(&pkey, spk_env(), type, bits))
+        return SP_ECRYPTO;
+    return spk_new(key, pkey, true);
+}
+
+sp_key *sp_key_ref(const sp_key *key)
+{
+    sp_key *k = (sp_key *)(uintptr_t)key; /* the count is not part of what is constant */
+
+    if (k != NULL)
+        atomic_fetch_add_explicit(&k->references, 1, memory_order_relaxed);
+    return k;
+}
+
+void sp_key_unref(sp_key *key)
+{
+    if (key == NULL || atomic_fetch_sub_explicit(&key->references, 1, memory_order_acq_rel) != 1)
+        return;
+    spc_pkey_free(key->pkey);
+    spb_free(spk_env(), key->blob);
+    spb_free(spk_env(), key);
+}
+
+sp_key_type sp_key_get_type(const sp_key *key)
+{
+    return spc_pkey_type(key->pkey);
+}
+
+const char *sp_key_type_name(const sp_key *key)
+{
+    return spk_type_name(spc_pkey_type(key->pkey));
+}
+
+unsigned sp_key_bits(const sp_key *key)
+{
+    return spc_pkey_bits(key->pkey);
+}
+
+bool sp_key_is_private(const sp_key *key)
+{
+    return key->is_private;
+}
+
+const uint8_t *sp_key_blob(const sp_key *key, size_t *length)
+{
+    *length = key->blob_length;
+    return key->blob;
+}
+
+bool sp_key_equal(const sp_key *a, const sp_key *b)
+{
+    return a->blob_length == b->blob_length && memcmp(a->blob, b->blob, a->blob_length) == 0;
+}

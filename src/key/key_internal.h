@@ -1,0 +1,53 @@
+/* Inside a key, and what the files of this room share. */
+#ifndef SPK_KEY_INTERNAL_H
+#define SPK_KEY_INTERNAL_H
+
+#include "base/wire.h"
+#include "crypto/crypto.h"
+
+#include <stdatomic.h>
+
+struct sp_key {
+    atomic_uint references;
+    spc_pkey *pkey; /* only read after the key is made */
+    uint8_t *blob;  /* the public key blob */
+    size_t blob_length;
+    bool is_private;
+};
+
+/* No blob of a key that we take is longer; its base64 fits a line of SPK_LINE_MAX. */
+#define SPK_BLOB_MAX ((size_t)4096)
+#define SPK_LINE_MAX ((size_t)16384)
+#define SPK_FILE_MAX ((size_t)1024 * 1024)
+#define SPK_PRIVATE_MAX ((size_t)64 * 1024)
+
+/* Keys have no server: their memory comes from the default allocator. */
+const spb_env *spk_env(void);
+
+/* Makes a key around `pkey`, which it takes over whatever happens. */
+int spk_new(sp_key **key, spc_pkey *pkey, bool is_private);
+
+/* "ssh-ed25519" ...; NULL for SP_KEY_NONE. */
+const char *spk_type_name(sp_key_type type);
+/* By the name of a type; SP_KEY_NONE when unknown. */
+sp_key_type spk_type_find(spb_span name);
+/* "nistp256" ...; NULL for other types. */
+const char *spk_curve_name(sp_key_type type);
+
+/* Writes the public key blob (RFC 4253 6.6). False: out of memory or libcrypto failed. */
+bool spk_write_blob(const spc_pkey *pkey, spb_buffer *out) SPC_MUST_CHECK;
+/* Appends a number of the key as a string or an mpint. */
+bool spk_write_part(const spc_pkey *pkey, const char *what, bool mpint,
+                    spb_buffer *out) SPC_MUST_CHECK;
+
+/* openssh_private.c. The text between the two armour lines is recognised by its first line. */
+bool spk_openssh_recognised(spb_span text);
+int spk_openssh_parse(sp_key **key, spb_span text, const char *passphrase);
+int spk_openssh_write(const sp_key *key, const char *comment, spb_buffer *out);
+
+/* "type base64 ..." at the start of a line; `*reason` gets an English text on failure. */
+int spk_parse_line(sp_key **key, spb_span line, const char **reason);
+/* Takes a word off the front, up to a blank or the end, and the blanks behind it. */
+spb_span spk_take_word(spb_span *rest);
+
+#endif

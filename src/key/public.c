@@ -1,0 +1,115 @@
+/* Public keys as text: "type base64 comment", and fingerprints as ssh-keygen prints them. */
+#include "key/key_internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static bool is_blank(uint8_t c)
+{
+    return c == ' ' || c == '\t';
+}
+
+spb_span spk_take_word(spb_span *rest)
+{
+    size_t length = 0;
+    while (length < rest->length && !is_blank(rest->data[length]))
+        length++;
+    spb_span word = {rest->data, length};
+    while (length < rest->length && is_blank(rest->data[length]))
+        length++;
+    rest->data += length;
+    rest->length -= length;
+    return word;
+}
+
+int spk_parse_line(sp_key **key, spb_span line, const char **reason)
+{
+    spb_buffer blob;
+    spb_span rest = line;
+    spb_span name = spk_take_word(&rest);
+    spb_span text = spk_take_word(&rest);
+    sp_key_type type = spk_type_find(name);
+
+    *key = NULL;
+    if (type == SP_KEY_NONE) {
+        *reason = "unknown key type";
+        return SP_ENOTSUP;
+    }
+    spb_buffer_init(&blob, spk_env(), SPK_BLOB_MAX);
+    int result = 0;
+    if (text.length == 0 || !spc_base64_decode(text, &blob)) {
+        *reason = "bad base64";
+        result = SP_EFORMAT;
+    } else {
+        result = sp_key_from_blob(key, blob.data, blob.length);
+        if (result == 0 && sp_key_get_type(*key) != type) {
+            sp_key_unref(*key);
+            *key = NULL;
+            result = SP_EFORMAT;
+            *reason = "the key is not of the type that the line says";
+        } else if (result == SP_ENOTSUP) {
+            *reason = "key type or size not supported";
+        } else if (result != 0) {
+            *reason = result == SP_EFORMAT ? "malformed key" : sp_strerror(result);
+        }
+    }
+    spb_buffer_free(&blob);
+    return result;
+}
+
+int sp_key_parse_public(sp_key **key, const char *line)
+{
+    const char *reason;
+    size_t length = strlen(line);
+
+    *key = NULL;
+    while (is_blank((uint8_t)*line)) {
+        line++;
+        length--;
+    }
+    if (length > 0 && line[length - 1] == '\n')
+        length--;
+    if (length > 0 && line[length - 1] == '\r')
+        length--;
+    if (length == 0 || length > SPK_LINE_MAX || memchr(line, '\n', length) != NULL)
+        return SP_EFORMAT;
+    return spk_parse_line(key, (spb_span){(const uint8_t *)line, length}, &reason);
+}
+
+void sp_key_fingerprint(const sp_key *key, char out[SP_FINGERPRINT_SIZE])
+{
+    uint8_t hash[SPC_HASH_MAX];
+    spb_buffer text;
+    const spb_span blob = {key->blob, key->blob_length};
+
+    out[0] = '\0';
+    spb_buffer_init(&text, spk_env(), SP_FINGERPRINT_SIZE);
+    if (spc_hash(SPC_SHA256, &blob, 1, hash) &&
+        spc_base64_encode((spb_span){hash, spc_hash_size(SPC_SHA256)}, &text)) {
+        /* ssh-keygen leaves the padding out. */
+        while (text.length > 0 && text.data[text.length - 1] == '=')
+            text.length--;
+        (void)snprintf(out, SP_FINGERPRINT_SIZE, "SHA256:%.*s", (int)text.length,
+                       (const char *)text.data);
+    }
+    spb_buffer_free(&text);
+}
+
+int sp_key_format_public(const sp_key *key, const char *comment, char *out, size_t size)
+{
+    spb_buffer text;
+
+    /* A comment must not be able to start a line of its own. */
+    for (const char *c = comment; c != NULL && *c != '\0'; c++) {
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            return SP_EINVAL;
+    }
+    spb_buffer_init(&text, spk_env(), SPK_LINE_MAX);
+    int result = SP_ENOMEM;
+    if (spc_base64_encode((spb_span){key->blob, key->blob_length}, &text))
+        result = snprintf(out, size, "%s %.*s%s%s", sp_key_type_name(key), (int)text.length,
+                          (const char *)text.data, comment == NULL ? "" : " ",
+                          comment == NULL ? "" : comment);
+    spb_buffer_free(&text);
+    return result;
+}
