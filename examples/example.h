@@ -1,0 +1,124 @@
+/* example.h: what would be the same in each example: two arguments, listening and running, and for
+ * those about logging in a session that says who did. smallest_server.c spells all of it out. */
+#ifndef EXAMPLE_H
+#define EXAMPLE_H
+
+#include <sallyport.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* program [PORT [HOST_KEY_FILE]]: port 0, or none, is any free one; without a file a key is made
+ * that lasts as long as the program. */
+typedef struct example {
+    uint16_t port;
+    sp_key *host_key;
+} example;
+
+static inline example example_arguments(int argc, char **argv)
+{
+    example e = { .port = argc > 1 ? (uint16_t)strtoul(argv[1], NULL, 10) : 0, .host_key = NULL };
+    int result = argc > 2 ? sp_key_load_private(&e.host_key, argv[2], NULL)
+                          : sp_key_generate(&e.host_key, SP_KEY_ED25519, 0);
+
+    if (result != 0) {
+        (void)fprintf(stderr, "host key: %s\n", sp_strerror(result));
+        exit(1);
+    }
+    return e;
+}
+
+static inline int example_fail(const char *what, const char *reason)
+{
+    (void)fprintf(stderr, "%s: %s\n", what, reason);
+    return 1;
+}
+
+/* To standard output, at once: whoever started us may be waiting for it. */
+static inline void example_ready(const sp_server *server)
+{
+    (void)printf("listening on 127.0.0.1:%u\n", (unsigned)sp_server_port(server, 0));
+    (void)fflush(stdout);
+}
+
+/* Makes a server, listens, runs until the server is stopped, and frees everything. */
+static inline int example_run(example *e, const sp_server_handlers *handlers, void *data)
+{
+    sp_server_options options = SP_SERVER_OPTIONS_INIT;
+    sp_server *server;
+    char reason[256];
+
+    options.protocol.host_keys = &e->host_key;
+    options.protocol.host_key_count = 1;
+    if (sp_server_new(&server, &options, handlers, data, reason, sizeof reason) != 0)
+        return example_fail("server", reason);
+    int result = sp_server_listen(server, "127.0.0.1", e->port);
+    if (result == 0) {
+        example_ready(server);
+        result = sp_server_run(server);
+    }
+    sp_server_free(server);
+    sp_key_unref(e->host_key);
+    return result == 0 ? 0 : example_fail("server", sp_strerror(result));
+}
+
+/* A session that accepts a shell or a command, says who is logged in, and ends. */
+static inline sp_answer example_shell(sp_channel *channel, sp_request *request)
+{
+    (void)channel;
+    (void)request;
+    return SP_ACCEPT;
+}
+
+static inline sp_answer example_exec(sp_channel *channel, sp_request *request, const char *command)
+{
+    (void)command;
+    return example_shell(channel, request);
+}
+
+static inline void example_started(sp_channel *channel)
+{
+    sp_channel_printf(channel, "You are %s.\r\n", sp_conn_username(sp_channel_conn(channel)));
+    sp_channel_exit(channel, 0);
+}
+
+static inline sp_answer example_session(sp_conn *conn, sp_open *open)
+{
+    static const sp_session_handlers session = {
+        SP_SESSION_HANDLERS_INIT,
+        .shell_requested = example_shell,
+        .exec_requested = example_exec,
+        .session_started = example_started,
+    };
+    (void)conn;
+    return sp_answered(sp_open_session(open, &session, NULL, NULL));
+}
+
+/* begin_auth of a server that everyone may enter under any name. */
+static inline sp_answer example_welcome(sp_conn *conn, sp_auth *auth, const char *username)
+{
+    (void)conn;
+    (void)auth;
+    (void)username;
+    return SP_ACCEPT;
+}
+
+static inline sp_answer example_open(sp_conn *conn, sp_open *open)
+{
+    const sp_session_handlers *session = sp_server_data(sp_conn_server(conn));
+    return sp_answered(sp_open_session(open, session, NULL, NULL));
+}
+
+/* A server that everyone may enter, and all of whose sessions are alike. */
+static inline int example_room(int argc, char **argv, sp_session_handlers *session)
+{
+    example e = example_arguments(argc, argv);
+    const sp_server_handlers handlers = {
+        SP_SERVER_HANDLERS_INIT,
+        .begin_auth = example_welcome,
+        .session_requested = example_open,
+    };
+    return example_run(&e, &handlers, session);
+}
+
+#endif
