@@ -300,7 +300,7 @@ static void check_keepalive(sp_engine *e, uint64_t now)
 {
     if (now < keepalive_deadline(e))
         return;
-    if (spt_last_received(e->transport) > e->keepalive_sent)
+    if (spt_last_received(e->transport) >= e->keepalive_sent)
         e->keepalives = 0;
     if (e->keepalives >= e->config->options.keepalive_count) {
         (void)spt_fail(e->transport, SP_ETIMEDOUT, SP_DISCONNECT_CONNECTION_LOST,
