@@ -96,7 +96,8 @@ static bool take_word(const char **at, char *out)
             quote = *from;
         else if (quote != 0 && *from == quote)
             quote = 0;
-        else if (*from == '\\' && from[1] != '\0' && strchr("\"'\\", from[1]) != NULL)
+        else if (*from == '\\' && from[1] != '\0' &&
+                 (strchr("\"'\\", from[1]) != NULL || (quote == 0 && from[1] == ' ')))
             *out++ = *++from;
         else
             *out++ = *from;

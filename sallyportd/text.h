@@ -22,7 +22,8 @@ char *text_copy(const char *text);
 char *text_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Splits a line into words as sshd_config has them: blanks between, "..." or '...' around words with
- * blanks, a backslash before a quote or a backslash. -1: out of memory; -2: a quote is not closed. */
+ * blanks, a backslash before a quote, a backslash or a blank. -1: out of memory; -2: a quote is not
+ * closed. */
 int text_split(string_list *words, const char *line);
 /* Puts quotes around a word that text_split would break up. */
 char *text_quote(const char *word);
