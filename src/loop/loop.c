@@ -141,8 +141,9 @@ void spl_loop_free(spl_loop *loop)
     spb_free(&env, loop);
 }
 
-uint64_t spl_loop_now(const spl_loop *loop)
+uint64_t spl_loop_now(spl_loop *loop)
 {
+    uv_update_time(loop->uv);
     return uv_now(loop->uv);
 }
 

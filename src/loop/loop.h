@@ -28,8 +28,8 @@ void spl_loop_let_go(spl_loop *loop);
 /* Closes the queue and runs the loop until every handle is closed and all work is done. Everything
  * made from the loop must be closed. */
 void spl_loop_free(spl_loop *loop);
-/* Milliseconds of a monotonic clock, as of the beginning of this turn. */
-uint64_t spl_loop_now(const spl_loop *loop);
+/* Milliseconds of a monotonic clock. */
+uint64_t spl_loop_now(spl_loop *loop);
 /* A buffer for moving bytes within one callback; NULL when out of memory. */
 #define SPL_SCRATCH ((size_t)256 * 1024)
 uint8_t *spl_loop_scratch(spl_loop *loop);

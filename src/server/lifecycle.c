@@ -1,0 +1,202 @@
+/* A server's life after it was made: running, posts from other threads, and the three ways to end.
+ * Ending is always decided in a task at the end of a turn, never within a handler. */
+#include "server/server.h"
+
+#include <stdio.h>
+
+/* ---- the end ---- */
+
+static void stop_conn(sp_conn *conn, void *data)
+{
+    (void)data;
+    (void)sp_conn_disconnect(conn, SP_DISCONNECT_BY_APPLICATION, "the server is stopping");
+}
+
+static void look(spl_task *task)
+{
+    sp_server *server = SPB_CONTAINER(task, sp_server, task);
+    if (server->state == SPS_CLOSED)
+        return;
+    if (server->state == SPS_CLOSING)
+        sps_listeners_close(server);
+    if (server->state != SPS_CLOSING || !spb_list_empty(&server->conns))
+        return;
+    server->state = SPS_CLOSED;
+    sps_timers_stop(server, false);
+    spl_timer_close(server->drain_timer);
+    server->drain_timer = NULL;
+    spb_log(&server->env, SP_LOG_INFO, "the server is closed");
+    if (server->own_loop)
+        spl_loop_stop(server->loop);
+    else
+        spl_loop_let_go(server->loop);
+    sps_waiters_call(&server->env, &server->waiters);
+}
+
+void sps_server_look(sp_server *server)
+{
+    server->task.run = look;
+    spl_task_schedule(server->loop, &server->task);
+}
+
+void sp_server_close(sp_server *server)
+{
+    if (server->state == SPS_RUNNING)
+        server->state = SPS_CLOSING;
+    sps_server_look(server);
+}
+
+static void disconnect_all(void *data)
+{
+    sp_server *server = data;
+    sp_server_each_conn(server, stop_conn, NULL);
+}
+
+void sp_server_drain(sp_server *server, uint32_t timeout_ms)
+{
+    sp_server_close(server);
+    if (server->state == SPS_CLOSED || timeout_ms == 0)
+        return;
+    if (server->drain_timer == NULL &&
+        spl_timer_new(&server->drain_timer, server->loop, disconnect_all, server) != 0)
+        return;
+    spl_timer_start(server->drain_timer, timeout_ms, 0);
+}
+
+void sps_server_woken(void *data)
+{
+    sp_server *server = data;
+    if (!atomic_exchange(&server->stop_asked, false) || server->state == SPS_CLOSED)
+        return;
+    sp_server_close(server);
+    disconnect_all(server);
+}
+
+void sp_server_stop(sp_server *server)
+{
+    atomic_store(&server->stop_asked, true);
+    spl_queue_wake(server->queue);
+}
+
+int sp_server_run(sp_server *server)
+{
+    if (!server->own_loop)
+        return SP_EINVAL;
+    while (server->state != SPS_CLOSED) {
+        int result = spl_loop_run(server->loop);
+        if (result != 0)
+            return result;
+    }
+    return 0;
+}
+
+int sp_server_wait_closed(sp_server *server, void (*closed)(void *data), void *data)
+{
+    if (server->state == SPS_CLOSED) {
+        closed(data);
+        return 0;
+    }
+    return sps_wait(&server->env, &server->waiters, closed, data);
+}
+
+/* ---- posts and work ---- */
+
+typedef struct posted_call {
+    spl_post post;
+    spl_queue *queue;
+    void (*function)(void *data);
+    void *data;
+} posted_call;
+
+static void call_posted(spl_post *post)
+{
+    posted_call *call = SPB_CONTAINER(post, posted_call, post);
+    spl_queue *queue = call->queue;
+    void (*function)(void *data) = call->function;
+    void *data = call->data;
+    spb_free(spl_queue_env(queue), call);
+    spl_queue_unref(queue);
+    function(data);
+}
+
+int sp_server_post(sp_server *server, void (*function)(void *data), void *data)
+{
+    posted_call *call = spb_calloc(&server->env, 1, sizeof *call);
+    if (call == NULL)
+        return SP_ENOMEM;
+    call->post.run = call_posted;
+    call->queue = spl_queue_ref(server->queue);
+    call->function = function;
+    call->data = data;
+    int result = spl_queue_post(server->queue, &call->post);
+    if (result != 0) {
+        spl_queue_unref(call->queue);
+        spb_free(&server->env, call);
+    }
+    return result;
+}
+
+int sp_server_work(sp_server *server, void (*work)(void *data), void (*done)(void *data),
+                   void *data)
+{
+    if (server->state == SPS_CLOSED)
+        return SP_ECLOSED;
+    return spl_work(server->loop, work, done, data);
+}
+
+/* ---- timers ---- */
+
+struct sp_timer {
+    spb_link link;
+    sp_server *server;
+    spl_timer *timer; /* NULL: stopped with the server */
+    void (*function)(void *data);
+    void *data;
+};
+
+static void timer_fired(void *data)
+{
+    sp_timer *timer = data;
+    timer->function(timer->data);
+}
+
+sp_timer *sp_timer_start(sp_server *server, uint32_t delay_ms, uint32_t repeat_ms,
+                         void (*function)(void *data), void *data)
+{
+    sp_timer *timer = spb_calloc(&server->env, 1, sizeof *timer);
+    if (timer == NULL)
+        return NULL;
+    timer->server = server;
+    timer->function = function;
+    timer->data = data;
+    if (server->state != SPS_CLOSED) {
+        if (spl_timer_new(&timer->timer, server->loop, timer_fired, timer) != 0) {
+            spb_free(&server->env, timer);
+            return NULL;
+        }
+        spl_timer_start(timer->timer, delay_ms, repeat_ms);
+    }
+    spb_list_append(&server->timers, &timer->link);
+    return timer;
+}
+
+void sp_timer_stop(sp_timer *timer)
+{
+    if (timer == NULL)
+        return;
+    spb_list_remove(&timer->link);
+    spl_timer_close(timer->timer);
+    spb_free(&timer->server->env, timer);
+}
+
+/* With `release` the objects go too: the server is being freed. */
+void sps_timers_stop(sp_server *server, bool release)
+{
+    for (spb_link *at = server->timers.next; at != &server->timers; at = at->next) {
+        sp_timer *timer = SPB_CONTAINER(at, sp_timer, link);
+        spl_timer_close(timer->timer);
+        timer->timer = NULL;
+    }
+    while (release && !spb_list_empty(&server->timers))
+        sp_timer_stop(SPB_CONTAINER(server->timers.next, sp_timer, link));
+}

@@ -1,0 +1,181 @@
+/* What the files of the server room share: the objects behind the public handles, and who may touch
+ * them.
+ *
+ * A server has one loop; its connections, channels and timers belong to that loop's thread. Only
+ * questions are touched by other threads; see question.h. A connection's or channel's memory is
+ * counted (plain counts: the loop's thread), and holds a reference to the loop's queue for the
+ * allocator, so that it may outlive the server. */
+#ifndef SPS_SERVER_H
+#define SPS_SERVER_H
+
+#include "loop/loop.h"
+#include "loop/socket.h"
+
+#include <sallyport/engine.h>
+#include <sallyport/process.h>
+#include <sallyport/server.h>
+#include <stdatomic.h>
+
+#define SPS_LINGER_MS 2000u
+
+typedef struct sps_question sps_question;
+typedef struct sps_process sps_process;
+
+typedef enum sps_server_state {
+    SPS_RUNNING = 0,
+    SPS_CLOSING, /* takes no new connections */
+    SPS_CLOSED,  /* and has none any more */
+} sps_server_state;
+
+struct sp_server {
+    spb_env env;
+    sp_server_handlers handlers;
+    void *data;
+    sp_config *config;
+    sp_pool *pool;
+    spl_loop *loop;
+    spl_queue *queue;
+    bool own_loop;
+    bool no_delay;
+    bool log_limits; /* the next refusal for lack of resources is logged */
+    sps_server_state state;
+    atomic_bool stop_asked;
+    unsigned backlog;
+    unsigned max_connections;
+    unsigned max_unauthenticated;
+    spl_task task;          /* looks whether all is closed */
+    spl_timer *drain_timer; /* made when needed */
+    spb_link listeners;
+    spb_link conns;
+    spb_link timers;
+    spb_link processes;
+    spb_link waiters;
+    uint64_t next_id;
+    char extra_info[SPL_HOST_SIZE + 8]; /* what sp_conn_get_extra_info lends */
+    sp_server_statistics statistics;
+};
+
+/* Somebody who waits for an end: called once. */
+typedef struct sps_waiter {
+    spb_link link;
+    void (*closed)(void *data);
+    void *data;
+} sps_waiter;
+
+typedef enum sps_conn_state {
+    SPS_CONN_OPEN = 0,
+    SPS_CONN_LOST,   /* the engine is through: handlers were told; the last bytes leave */
+    SPS_CONN_ENDING, /* they have left: waits for the peer to close, so that it can read them */
+    SPS_CONN_GONE,   /* nothing but memory */
+} sps_conn_state;
+
+struct sp_conn {
+    spb_link link;
+    sp_server *server;  /* NULL when gone */
+    spl_queue *queue;
+    sp_engine *engine;  /* NULL from SPS_CONN_ENDING on */
+    spl_watch *watch;   /* NULL: the socket is closed */
+    spl_timer *timer;
+    uint64_t timer_due; /* UINT64_MAX: not running */
+    spl_task task;
+    spb_link questions;
+    spb_link waiters;
+    struct sp_channel **channels; /* by number; NULL where none is open */
+    uint32_t channel_room;
+    unsigned refs;
+    void *data;
+    uint64_t id;
+    spl_address peer;
+    spl_address local;
+    int write_error; /* errno of the write that failed; nothing is written any more */
+    unsigned char state;
+    bool running;       /* in sps_conn_run: what handlers do is looked at when they return */
+    bool input_ended;
+    bool blocked;       /* the socket takes no more for now */
+    bool authenticated; /* counted as such */
+    bool kbdint_as_password;
+};
+
+typedef struct sps_variable {
+    char *name;
+    char *value;
+} sps_variable;
+
+struct sp_channel {
+    sp_conn *conn; /* NULL when gone */
+    spl_queue *queue;
+    unsigned refs;
+    uint32_t number;
+    sp_session_handlers handlers;
+    void *data;
+    sps_process *process;
+    spb_link waiters;
+    sps_variable *environment;
+    size_t environment_count;
+    size_t environment_size; /* bytes of names and values */
+    char *command;
+    char *subsystem;
+    char *terminal;
+    sp_term_size size;
+    sp_term_modes modes; /* with memory of its own */
+    bool started;
+    bool spawned; /* a process was joined: the handlers for its events are silent from then on */
+    bool closing;
+    bool lost;
+};
+
+/* ---- server.c, listen.c, lifecycle.c ---- */
+/* A table or options struct of the application's: copies what both versions know. */
+bool sps_copy_sized(void *to, size_t to_size, const void *from);
+void sps_server_accept(sp_server *server, int fd);
+void sps_listeners_close(sp_server *server);
+void sps_server_woken(void *server);     /* the queue was woken: stop? */
+void sps_server_look(sp_server *server); /* later in this turn: is everything closed? */
+void sps_timers_stop(sp_server *server, bool release);
+int sps_wait(const spb_env *env, spb_link *waiters, void (*closed)(void *data), void *data);
+void sps_waiters_call(const spb_env *env, spb_link *waiters);
+
+/* ---- conn.c ---- */
+int sps_conn_start(sp_server *server, int fd); /* owns the descriptor, also on failure */
+/* Reacts to all events, sends, and sets what to wait for. Not for handlers: see sps_conn_touch. */
+void sps_conn_run(sp_conn *conn);
+/* Something was done to the engine: the connection runs before the loop waits again. */
+void sps_conn_touch(sp_conn *conn);
+/* The engine, or NULL when the connection is over. */
+sp_engine *sps_conn_engine(const sp_conn *conn);
+const spb_env *sps_conn_env(const sp_conn *conn);
+
+/* ---- auth_events.c, session_events.c ---- */
+void sps_auth_event(sp_conn *conn, const sp_event *event);
+void sps_sign_event(sp_conn *conn, const sp_event *event);
+void sps_open_event(sp_conn *conn, const sp_event *event);
+void sps_channel_event(sp_conn *conn, const sp_event *event);
+
+/* ---- channel.c, channel_state.c ---- */
+/* Thread: any. */
+sp_channel *sps_channel_new(spl_queue *queue, const sp_session_handlers *handlers, void *data);
+/* Puts it into the connection's table. */
+int sps_channel_attach(sp_channel *channel, sp_conn *conn, uint32_t number);
+sp_channel *sps_channel_find(const sp_conn *conn, uint32_t number);
+/* Tells its handlers, once, and drops the connection's reference. */
+void sps_channel_lost(sp_channel *channel, const sp_conn_error *error);
+sp_engine *sps_channel_engine(const sp_channel *channel);
+void sps_channel_touch(sp_channel *channel);
+bool sps_channel_set_terminal(sp_channel *channel, const char *term, const sp_term_size *size,
+                              const sp_term_modes *modes);
+bool sps_channel_set_variable(sp_channel *channel, const char *name, const char *value);
+bool sps_channel_set_text(sp_channel *channel, char **member, const char *text);
+void sps_channel_free_state(sp_channel *channel);
+
+/* ---- process.c: a child joined to a channel ---- */
+void sps_process_data(sps_process *process, const uint8_t *bytes, size_t length);
+void sps_process_eof(sps_process *process);
+void sps_process_pause(sps_process *process);
+void sps_process_resume(sps_process *process);
+void sps_process_resize(sps_process *process, const sp_term_size *size);
+void sps_process_signal(sps_process *process, const char *name);
+bool sps_process_break(sps_process *process);
+void sps_process_hang_up(sps_process *process); /* the channel is lost */
+void sps_processes_forget(sp_server *server);
+
+#endif
