@@ -1,7 +1,7 @@
 /* A chat room: everyone who connects is in it, under the name that they log in with (no password):
  *     ssh -p PORT ann@127.0.0.1        ssh -p PORT bob@127.0.0.1
- * On a terminal, keys come as they are struck, and the server echoes and edits; without one (ssh -T)
- * lines come whole. Ctrl-C or Ctrl-D leaves. One loop, one thread: the room needs no lock. */
+ * On a terminal, keys come as they are struck, and the server echoes and edits; without one (ssh
+ * -T) lines come whole. Ctrl-C or Ctrl-D leaves. One loop, one thread: the room needs no lock. */
 #include "example.h"
 
 static struct member {

@@ -1,4 +1,4 @@
-/* Keyboard-interactive with a one-time code. It would be sent to a telephone; here it appears in the
+/* Keyboard-interactive with a one-time code. It would be sent to a telephone; here it is in the
  * server's output. Three rounds to get it right; then a new connection is needed.
  *     ssh -p PORT alice@127.0.0.1
  * Any name gets a code, for a server must not tell who exists; only alice's is ever right. */

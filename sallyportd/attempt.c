@@ -1,5 +1,5 @@
-/* attempt.c: one attempt to log in. The files and hashes are looked at on the thread pool; what that
- * means is decided back on the loop's thread, where the connection's state may be touched. */
+/* attempt.c: one attempt to log in. The files and hashes are looked at on the thread pool; what
+ * that means is decided back on the loop's thread, where the connection's state may be touched. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +9,8 @@
 #include "login.h"
 #include "passwords.h"
 
-/* A client may abandon an attempt and make the next one while the work still runs; so many at most. */
+/* A client may abandon an attempt and make the next one while the work still runs; so many at
+ * most. */
 #define ATTEMPTS_AT_ONCE 3
 
 typedef struct attempt {
@@ -21,7 +22,7 @@ typedef struct attempt {
     bool right;    /* what the work found */
 } attempt;
 
-/* ---- AuthenticationMethods -------------------------------------------------------------------- */
+/* ---- AuthenticationMethods ------------------------------------------------------------------- */
 
 static bool chain_usable(const options *o, const method_chain *chain)
 {
@@ -64,8 +65,9 @@ static bool advance(login *l, login_method method)
     return complete;
 }
 
-/* Back to where we were when the answer came too late to count. A key is always the last of its list
- * (options.c sees to that), and its step is never kept: the library has yet to check the proof. */
+/* Back to where we were when the answer came too late to count. A key is always the last of its
+ * list (options.c sees to that), and its step is never kept: the library has yet to check the
+ * proof. */
 static int answer_right(const attempt *a)
 {
     login *l = a->login;
@@ -87,7 +89,7 @@ static int answer_right(const attempt *a)
     return result;
 }
 
-/* ---- work and answer -------------------------------------------------------------------------- */
+/* ---- work and answer ------------------------------------------------------------------------- */
 
 static void work(void *data)
 {
@@ -114,12 +116,12 @@ static void log_failure(const attempt *a)
 {
     const login *l = a->login;
     const char *user = sp_auth_username(a->auth);
+    bool proof = a->method == METHOD_PUBLIC_KEY && l->method == METHOD_PUBLIC_KEY;
 
-    log_write(a->is_query ? SP_LOG_VERBOSE : SP_LOG_INFO, "Failed %s for %s%s from %s port %u ssh2%s%s",
-              method_name(a->method), a->known ? "" : "invalid user ", user != NULL ? user : "",
-              l->peer, (unsigned)l->peer_port,
-              a->method == METHOD_PUBLIC_KEY && l->method == METHOD_PUBLIC_KEY ? ": " : "",
-              a->method == METHOD_PUBLIC_KEY && l->method == METHOD_PUBLIC_KEY ? l->proof : "");
+    log_write(a->is_query ? SP_LOG_VERBOSE : SP_LOG_INFO,
+              "Failed %s for %s%s from %s port %u ssh2%s%s", method_name(a->method),
+              a->known ? "" : "invalid user ", user != NULL ? user : "", l->peer,
+              (unsigned)l->peer_port, proof ? ": " : "", proof ? l->proof : "");
 }
 
 static void attempt_free(attempt *a)
@@ -146,9 +148,10 @@ static void finish(void *data)
 
 static void describe_key(login *l, const sp_key *key)
 {
-    static const char *const names[] = { [SP_KEY_NONE] = "?",         [SP_KEY_ED25519] = "ED25519",
-                                         [SP_KEY_ECDSA_P256] = "ECDSA", [SP_KEY_ECDSA_P384] = "ECDSA",
-                                         [SP_KEY_ECDSA_P521] = "ECDSA", [SP_KEY_RSA] = "RSA" };
+    static const char *const names[] = {
+        [SP_KEY_NONE] = "?",           [SP_KEY_ED25519] = "ED25519",  [SP_KEY_ECDSA_P256] = "ECDSA",
+        [SP_KEY_ECDSA_P384] = "ECDSA", [SP_KEY_ECDSA_P521] = "ECDSA", [SP_KEY_RSA] = "RSA",
+    };
     char print[SP_FINGERPRINT_SIZE];
     unsigned type = (unsigned)sp_key_get_type(key);
 

@@ -68,11 +68,12 @@ int daemon_detach(void)
 void daemon_ready(int detached, bool keep_stderr)
 {
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    int last = keep_stderr ? STDOUT_FILENO : STDERR_FILENO;
 
     (void)fflush(NULL);
     if (chdir("/") != 0)
         log_error("chdir to /: %s", strerror(errno));
-    for (int fd = STDIN_FILENO; null >= 0 && fd <= (keep_stderr ? STDOUT_FILENO : STDERR_FILENO); fd++)
+    for (int fd = STDIN_FILENO; null >= 0 && fd <= last; fd++)
         (void)dup2(null, fd);
     if (null >= 0)
         close(null);

@@ -6,8 +6,8 @@
 
 /* Descriptors 0 to 2 are open from here on, so that no socket or key file becomes one of them. */
 void daemon_sanitise(void);
-/* Goes on in a child. The parent waits until daemon_ready and exits with 0, or with the child's exit
- * code when that ends before. -1: could not fork. */
+/* Goes on in a child. The parent waits until daemon_ready and exits with 0, or with the child's
+ * exit code when that ends before. -1: could not fork. */
 int daemon_detach(void);
 /* `keep_stderr`: the log goes there (-e). */
 void daemon_ready(int detached, bool keep_stderr);

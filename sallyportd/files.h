@@ -15,8 +15,8 @@ typedef struct file_rules {
     const char *home; /* the walk up ends here */
 } file_rules;
 
-/* The contents with a NUL behind them; the caller frees them. NULL: `problem` says why, and `*absent`
- * whether there just is no such file. Only plain files of up to FILE_SIZE_MAX. Blocks. */
+/* The contents with a NUL behind them; the caller frees them. NULL: `problem` says why, and
+ * `*absent` whether there just is no such file. Only plain files of up to FILE_SIZE_MAX. Blocks. */
 char *file_read(const char *path, const file_rules *rules, size_t *length, bool *absent,
                 char *problem, size_t problem_size);
 

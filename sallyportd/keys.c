@@ -13,7 +13,7 @@
 
 #define COMMENT_MAX 320
 
-/* ---- the state directory ---------------------------------------------------------------------- */
+/* ---- the state directory --------------------------------------------------------------------- */
 
 static int make_directories(const char *path)
 {
@@ -63,7 +63,7 @@ void state_release(int held)
         close(held);
 }
 
-/* ---- making keys ------------------------------------------------------------------------------ */
+/* ---- making keys ----------------------------------------------------------------------------- */
 
 static void make_comment(const account *a, char comment[COMMENT_MAX])
 {
@@ -119,7 +119,7 @@ static int make_key(sp_key **key, sp_key_type type, const char *path, const acco
     return -1;
 }
 
-/* ---- loading ---------------------------------------------------------------------------------- */
+/* ---- loading --------------------------------------------------------------------------------- */
 
 /* 0, or a negative SP_E... that was logged. */
 static int load_key(sp_key **key, const char *path, const char *what)

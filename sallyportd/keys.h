@@ -18,8 +18,8 @@ typedef struct host_keys {
 int state_hold(const account *a);
 void state_release(int held);
 
-/* Those of the options; with none given, those of the state directory, made when `may_make`. Says in
- * the log what can't be used. -1: no key at all, where there ought to be. */
+/* Those of the options; with none given, those of the state directory, made when `may_make`.
+ * Says in the log what can't be used. -1: no key at all, where there ought to be. */
 int host_keys_load(host_keys *keys, const options *o, const account *a, bool may_make);
 void host_keys_free(host_keys *keys);
 

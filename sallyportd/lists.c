@@ -57,7 +57,7 @@ option_result read_set_env(const keyword *k, const option_values *values, option
     return add_all(MEMBER(k, o, string_list), values->words, problem);
 }
 
-/* ---- algorithms ------------------------------------------------------------------------------- */
+/* ---- algorithms ------------------------------------------------------------------------------ */
 
 static int add_names(string_list *list, const char *names)
 {
@@ -152,7 +152,7 @@ option_result read_algorithms(const keyword *k, const option_values *values, opt
     return outcome;
 }
 
-/* ---- AuthenticationMethods -------------------------------------------------------------------- */
+/* ---- AuthenticationMethods ------------------------------------------------------------------- */
 
 static login_method method_by_name(const char *name, size_t length)
 {
@@ -206,7 +206,7 @@ option_result read_methods(const keyword *k, const option_values *values, option
     return result;
 }
 
-/* ---- subsystems ------------------------------------------------------------------------------- */
+/* ---- subsystems ------------------------------------------------------------------------------ */
 
 option_result read_subsystem(const keyword *k, const option_values *values, options *o,
                              option_problem *problem)

@@ -1,5 +1,5 @@
-/* log.c: one line at a time to the system log, standard error or a file. Control characters, which a
- * client can put into a user name, never reach the log: they are shown as \ooo. */
+/* log.c: one line at a time to the system log, standard error or a file. Control characters,
+ * which a client can put into a user name, never reach the log: they are shown as \ooo. */
 #include "log.h"
 
 #include <errno.h>

@@ -14,7 +14,7 @@ void login_unref(login *l)
         free(l);
 }
 
-/* ---- the connection --------------------------------------------------------------------------- */
+/* ---- the connection -------------------------------------------------------------------------- */
 
 static void connection_made(sp_conn *conn)
 {
@@ -62,7 +62,7 @@ static void connection_lost(sp_conn *conn, const sp_conn_error *error)
     login_unref(l);
 }
 
-/* ---- the banner ------------------------------------------------------------------------------- */
+/* ---- the banner ------------------------------------------------------------------------------ */
 
 typedef struct banner_work {
     const char *path;
@@ -112,7 +112,7 @@ static sp_answer banner_start(sp_conn *conn, sp_auth *auth, const char *path)
     return SP_LATER;
 }
 
-/* ---- authentication --------------------------------------------------------------------------- */
+/* ---- authentication -------------------------------------------------------------------------- */
 
 /* SP_REJECT means here that authentication is required. */
 static sp_answer begin_auth(sp_conn *conn, sp_auth *auth, const char *username)

@@ -1,5 +1,5 @@
-/* sallyportd: an SSH server for the user that starts it. main.c takes the steps of a start in order:
- * flags, user, log, keys, sockets, and then serves. */
+/* sallyportd: an SSH server for the user that starts it. main.c takes the steps of a start in
+ * order: flags, user, log, keys, sockets, and then serves. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -42,8 +42,8 @@ static void warn(const program *p)
         log_error("No key is authorized to log in");
 }
 
-/* A user without authorized keys gets a client key, so that there is a way in. Not when keys are off
- * or their file was chosen: then none is what was asked for. */
+/* A user without authorized keys gets a client key, so that there is a way in. Not when keys are
+ * off or their file was chosen: then none is what was asked for. */
 static int choose_keys(program *p)
 {
     const options *o = p->options;

@@ -104,7 +104,7 @@ void options_free(options *o)
     memset(o, 0, sizeof *o);
 }
 
-/* ---- one line --------------------------------------------------------------------------------- */
+/* ---- one line -------------------------------------------------------------------------------- */
 
 static option_result bad_line(option_problem *problem, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -233,7 +233,7 @@ option_result options_line(options *o, const char *line, option_problem *problem
     return result;
 }
 
-/* ---- all of them ------------------------------------------------------------------------------ */
+/* ---- all of them ----------------------------------------------------------------------------- */
 
 const char *method_name(login_method method)
 {

@@ -1,6 +1,6 @@
-/* options.h: what the server was told to do: by flags, by `-o`, and one day by a configuration file.
- * One table (keywords.c) names every word, how its value is read, where it goes and how it is
- * printed. Nothing changes after the start, so every thread may read it. */
+/* options.h: what the server was told to do: by flags, by `-o`, and one day by a configuration
+ * file. One table (keywords.c) names every word, how its value is read, where it goes and how it
+ * is printed. Nothing changes after the start, so every thread may read it. */
 #ifndef SALLYPORTD_OPTIONS_H
 #define SALLYPORTD_OPTIONS_H
 

@@ -27,7 +27,7 @@ static const char *subsystem_command(const options *o, const char *name)
     return NULL;
 }
 
-/* ---- requests --------------------------------------------------------------------------------- */
+/* ---- requests -------------------------------------------------------------------------------- */
 
 static sp_answer pty_requested(sp_channel *channel, sp_request *request, const char *term,
                                const sp_term_size *size, const sp_term_modes *modes)
@@ -75,7 +75,7 @@ static sp_answer subsystem_requested(sp_channel *channel, sp_request *request, c
     return SP_REJECT;
 }
 
-/* ---- the process ------------------------------------------------------------------------------ */
+/* ---- the process ----------------------------------------------------------------------------- */
 
 static void exited(sp_channel *channel, int status, void *data)
 {

@@ -21,9 +21,9 @@ bool list_has(const string_list *list, const char *text);
 char *text_copy(const char *text);
 char *text_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Splits a line into words as sshd_config has them: blanks between, "..." or '...' around words with
- * blanks, a backslash before a quote, a backslash or a blank. -1: out of memory; -2: a quote is not
- * closed. */
+/* Splits a line into words as sshd_config has them: blanks between, "..." or '...' around words
+ * with blanks, a backslash before a quote, a backslash or a blank. -1: out of memory; -2: a
+ * quote is not closed. */
 int text_split(string_list *words, const char *line);
 /* Puts quotes around a word that text_split would break up. */
 char *text_quote(const char *word);
