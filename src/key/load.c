@@ -13,6 +13,8 @@ int sp_key_parse_private(sp_key **key, const void *text, size_t length, const ch
     spc_pkey *pkey;
 
     *key = NULL;
+    if (length == 0)
+        return SP_EFORMAT;
     if (spk_openssh_recognised(span))
         return spk_openssh_parse(key, span, passphrase);
     int result = spc_pkey_from_pem(&pkey, spk_env(), span, passphrase);
