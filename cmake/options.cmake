@@ -1,0 +1,21 @@
+# Compiler options that all targets share.
+add_library(sp_options INTERFACE)
+target_compile_definitions(sp_options INTERFACE _GNU_SOURCE SP_VERSION="${PROJECT_VERSION}")
+target_compile_options(sp_options INTERFACE
+  -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat-security
+  -Wundef -Wpointer-arith -Wcast-align -fno-common)
+if(SP_WERROR)
+  target_compile_options(sp_options INTERFACE -Werror)
+endif()
+if(SP_SANITIZE)
+  target_compile_options(sp_options INTERFACE -fsanitize=${SP_SANITIZE}
+    -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(sp_options INTERFACE -fsanitize=${SP_SANITIZE})
+else()
+  target_compile_options(sp_options INTERFACE -fstack-protector-strong)
+  target_compile_definitions(sp_options INTERFACE $<$<CONFIG:Release>:_FORTIFY_SOURCE=2>)
+  target_link_options(sp_options INTERFACE -Wl,-z,relro -Wl,-z,now)
+endif()
+if(SP_FUZZ)
+  target_compile_options(sp_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()
