@@ -97,7 +97,7 @@ static int authenticate(ssh_session session, client_options *o, event *report)
 }
 
 /* Moves bytes between the channel and our standard streams until the channel is closed. */
-static int carry(ssh_session session, ssh_channel channel)
+static int carry(ssh_session session, ssh_channel channel, ssh_event events)
 {
     static char input[65536];
     static char output[65536];
@@ -152,7 +152,8 @@ static int carry(ssh_session session, ssh_channel channel)
             length = n > 0 ? (size_t)n : 0;
             input_open = n > 0;
         }
-        if (fds[0].revents != 0 && !ssh_is_connected(session))
+        if (fds[0].revents != 0 &&
+            (ssh_event_dopoll(events, 0) == SSH_ERROR || !ssh_is_connected(session)))
             return SSH_ERROR;
     }
     for (int stream = 0; stream < 2; stream++) {
@@ -234,8 +235,12 @@ int main(int argc, char **argv)
         goto done;
     }
     ssh_set_blocking(session, 0);
-    if (carry(session, channel) != SSH_OK)
+    ssh_event events = ssh_event_new();
+    ssh_event_add_session(events, session);
+    if (carry(session, channel, events) != SSH_OK)
         fprintf(stderr, "client_libssh: %s\n", ssh_get_error(session));
+    ssh_event_remove_session(events, session);
+    ssh_event_free(events);
     client_terminal_end();
     event_number(&report, "status", out.status);
     event_text(&report, "signal", out.signal[0] == '\0' ? NULL : out.signal);
