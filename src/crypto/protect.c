@@ -7,8 +7,9 @@
 
 /* No packet comes near it; it keeps every length inside libcrypto's int. */
 #define PROTECT_LENGTH_MAX ((size_t)1 << 30)
-/* RFC 4253 6: a packet has at least 16 bytes, of which 4 are the length field. */
-#define PROTECT_LENGTH_MIN ((uint32_t)12)
+/* The shortest in practice: OpenSSH's one-byte messages (NEWKEYS) under EtM and AEAD, where the
+ * length field is no part of the blocks. */
+#define PROTECT_LENGTH_MIN ((uint32_t)8)
 /* Below this, one call into libcrypto and a copy cost less than a call for each span. */
 #define GATHER_MAX ((size_t)2048)
 

@@ -118,7 +118,9 @@ static int learn_length(spt_transport *t)
         block = spc_protection_block(p);
         clear = spc_protection_clear_length(p);
     }
-    if (length < PACKET_MIN - 4 || length > packet_limit(t) || (length + 4 - clear) % block != 0)
+    /* Where the length is not part of the blocks (EtM, AEAD), a one-byte message makes 8 bytes. */
+    size_t least = clear != 0 ? 8 : PACKET_MIN - 4;
+    if (length < least || length > packet_limit(t) || (length + 4 - clear) % block != 0)
         return spt_fail(t, SP_EPROTO, SP_DISCONNECT_PROTOCOL_ERROR, "bad packet length %lu",
                         (unsigned long)length);
     t->packet_length = length;
