@@ -11,14 +11,13 @@ static void run_tasks(spl_loop *loop)
             uv_idle_stop(&loop->idle);
         return;
     }
-    spb_link last; /* marks where this round ends */
-    spb_list_append(&loop->tasks, &last);
-    while (loop->tasks.next != &last) {
+    spb_list_append(&loop->tasks, &loop->round_end);
+    while (loop->tasks.next != &loop->round_end) {
         spl_task *task = SPB_CONTAINER(loop->tasks.next, spl_task, link);
         spb_list_remove(&task->link);
         task->run(task);
     }
-    spb_list_remove(&last);
+    spb_list_remove(&loop->round_end);
 }
 
 static void idle_turn(uv_idle_t *idle)

@@ -19,6 +19,7 @@ struct spl_loop {
     uv_check_t check;
     uv_idle_t idle;
     spb_link tasks;
+    spb_link round_end; /* on `tasks` while they run: where this round ends */
     void (*woken)(void *data);
     void *woken_data;
     uv_signal_t child_signal; /* only where there are no descriptors for processes */
