@@ -4,6 +4,7 @@
 #define EXAMPLE_H
 
 #include <sallyport.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +42,22 @@ static inline void example_ready(const sp_server *server)
     (void)fflush(stdout);
 }
 
+static sp_server *example_running;
+
+static inline void example_on_signal(int number)
+{
+    (void)number;
+    sp_server_stop(example_running); /* allowed in a signal handler */
+}
+
+/* Ctrl-C, or kill, ends in an orderly way. */
+static inline void example_stop_on_signals(sp_server *server)
+{
+    example_running = server;
+    (void)signal(SIGINT, example_on_signal);
+    (void)signal(SIGTERM, example_on_signal);
+}
+
 /* Makes a server, listens, runs until the server is stopped, and frees everything. */
 static inline int example_run(example *e, const sp_server_handlers *handlers, void *data)
 {
@@ -54,12 +71,20 @@ static inline int example_run(example *e, const sp_server_handlers *handlers, vo
         return example_fail("server", reason);
     int result = sp_server_listen(server, "127.0.0.1", e->port);
     if (result == 0) {
+        example_stop_on_signals(server);
         example_ready(server);
         result = sp_server_run(server);
     }
     sp_server_free(server);
     sp_key_unref(e->host_key);
     return result == 0 ? 0 : example_fail("server", sp_strerror(result));
+}
+
+/* password_auth_supported of a server that takes passwords. */
+static inline bool example_yes(sp_conn *conn)
+{
+    (void)conn;
+    return true;
 }
 
 /* A session that accepts a shell or a command, says who is logged in, and ends. */

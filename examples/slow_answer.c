@@ -1,9 +1,6 @@
-/* Slow answers: each user is looked up for two seconds, and nobody else waits meanwhile.
- *
- *     for i in 1 2 3; do ssh -p PORT user$i@127.0.0.1 & done; wait     # password: "slow"
- *
- * Two ways to take time: a blocking function on the thread pool (sp_work), and SP_LATER with an
- * answer of one's own, here from a timer. */
+/* Slow answers that delay nobody else: SP_LATER with an answer from a timer, and a blocking function
+ * on the thread pool (sp_work). Each takes two seconds; the password is "slow".
+ *     ssh -p PORT ann@127.0.0.1 */
 #include <unistd.h>
 
 #include "example.h"
@@ -14,29 +11,39 @@ typedef struct lookup {
     sp_timer *timer;
 } lookup;
 
-static void profile_arrived(void *data)
+/* Also for a second user name, and when the client leaves before the answer. */
+static void forget(sp_conn *conn, const sp_conn_error *error)
 {
-    lookup *l = data;
-
-    sp_auth_answer(l->auth, false); /* "authentication is required"; SP_ECONN if the client left */
-    sp_auth_release(l->auth);
-    sp_timer_stop(l->timer);
+    lookup *l = sp_conn_data(conn);
+    (void)error;
+    if (l != NULL) {
+        sp_timer_stop(l->timer);
+        sp_auth_release(l->auth);
+    }
     free(l);
+    sp_conn_set_data(conn, NULL);
+}
+
+static void profile_arrived(void *conn)
+{
+    lookup *l = sp_conn_data(conn);
+    sp_auth_answer(l->auth, false); /* authentication is required */
+    forget(conn, NULL);
 }
 
 static sp_answer begin_auth(sp_conn *conn, sp_auth *auth, const char *username)
 {
-    lookup *l = malloc(sizeof *l);
-
     (void)username;
-    if (l == NULL)
-        return SP_REJECT;
-    l->auth = auth;
-    l->timer = sp_timer_start(sp_conn_server(conn), 2000, 0, profile_arrived, l);
-    if (l->timer == NULL) {
+    forget(conn, NULL);
+    lookup *l = calloc(1, sizeof *l);
+    sp_timer *timer = sp_timer_start(sp_conn_server(conn), 2000, 0, profile_arrived, conn);
+    if (l == NULL || timer == NULL) {
+        sp_timer_stop(timer);
         free(l);
         return SP_REJECT;
     }
+    *l = (lookup){ auth, timer };
+    sp_conn_set_data(conn, l);
     return SP_LATER;
 }
 
@@ -57,19 +64,14 @@ static sp_answer validate_password(sp_conn *conn, sp_auth *auth, const char *use
     return sp_work(auth, look_up, NULL);
 }
 
-static bool password_auth_supported(sp_conn *conn)
-{
-    (void)conn;
-    return true;
-}
-
 int main(int argc, char **argv)
 {
     example e = example_arguments(argc, argv);
     const sp_server_handlers handlers = {
         SP_SERVER_HANDLERS_INIT,
+        .connection_lost = forget,
         .begin_auth = begin_auth,
-        .password_auth_supported = password_auth_supported,
+        .password_auth_supported = example_yes,
         .validate_password = validate_password,
         .session_requested = example_session,
     };

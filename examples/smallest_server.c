@@ -56,6 +56,7 @@ int main(int argc, char **argv)
         return example_fail("server", reason);
     int result = sp_server_listen(server, "127.0.0.1", e.port);
     if (result == 0) {
+        example_stop_on_signals(server);
         example_ready(server);
         result = sp_server_run(server);
     }

@@ -86,6 +86,9 @@ static int answer_right(const attempt *a)
     int result = sp_auth_partial(a->auth);
     if (result != 0)
         memcpy(l->positions, before, sizeof before);
+    else
+        log_info("Partial %s for %s from %s port %u ssh2", method_name(a->method),
+                 l->program->account->name, l->peer, (unsigned)l->peer_port);
     return result;
 }
 
