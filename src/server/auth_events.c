@@ -26,15 +26,15 @@ static void auth_apply(sps_question *question)
     if (auth->challenge != NULL)
         reply.challenge = &auth->challenge->challenge;
     int result = sp_engine_answer_auth(engine, question->number, &reply);
-    if (result != 0 && reply.verdict != SP_AUTH_REJECT) {
+    if (result == SP_EINVAL || result == SP_ENOMEM) {
         /* A form that the engine does not take (a text that is too long, say) refuses. */
         spb_log(spl_queue_env(question->queue), SP_LOG_ERROR,
                 "an answer to an authentication question was not taken (%s): refused",
                 sp_strerror(result));
         reply = (sp_auth_reply){.verdict = SP_AUTH_REJECT};
-        (void)sp_engine_answer_auth(engine, question->number, &reply);
+        result = sp_engine_answer_auth(engine, question->number, &reply);
     }
-    if (reply.verdict == SP_AUTH_REJECT && auth->event != SP_EVENT_AUTH_BEGIN &&
+    if (result == 0 && reply.verdict == SP_AUTH_REJECT && auth->event != SP_EVENT_AUTH_BEGIN &&
         auth->event != SP_EVENT_AUTH_COMPLETED)
         question->conn->server->statistics.auth_failures++;
 }
