@@ -1,0 +1,93 @@
+#!/usr/bin/python3
+"""Fails when a file includes from a room above its own, when a library's header appears outside the
+one room that may include it, when sallyportd/ or examples/ include anything but public headers, or
+when a source file has outgrown its room. check.py [TREE]"""
+import os
+import re
+import sys
+
+ROOMS = ["base", "crypto", "key", "transport", "auth", "connection", "engine", "loop", "server"]
+ONLY_IN = {"openssl/": "crypto", "uv.h": "loop", "uv/": "loop", "zlib.h": "transport",
+           "stringprep.h": "auth"}
+LINES_MAX = 800
+INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
+
+
+def includes(path):
+    with open(path, encoding="utf-8") as text:
+        for number, line in enumerate(text, 1):
+            match = INCLUDE.match(line)
+            if match:
+                yield number, match.group(1), match.group(2)
+
+
+def check_library_headers(path, number, target, room):
+    for prefix, owner in ONLY_IN.items():
+        if (target == prefix or (prefix.endswith("/") and target.startswith(prefix))) \
+                and room != owner:
+            yield f"{path}:{number}: <{target}> belongs to src/{owner} only"
+
+
+def check_room(tree, room):
+    folder = os.path.join(tree, "src", room)
+    for name in sorted(os.listdir(folder)):
+        path = os.path.join(folder, name)
+        if not name.endswith((".c", ".h")):
+            continue
+        with open(path, encoding="utf-8") as text:
+            lines = sum(1 for _ in text)
+        if lines > LINES_MAX:
+            yield f"{path}: {lines} lines; split it along its concerns"
+        for number, mark, target in includes(path):
+            yield from check_library_headers(path, number, target, room)
+            if mark != '"':
+                continue
+            other = target.split("/")[0]
+            if "/" not in target or other not in ROOMS:
+                yield f'{path}:{number}: write "{target}" from src/, with its room'
+            elif ROOMS.index(other) > ROOMS.index(room):
+                yield f"{path}:{number}: {room} is below {other}"
+
+
+def check_users(tree, folder):
+    path = os.path.join(tree, folder)
+    if not os.path.isdir(path):
+        return
+    own = {name for name in os.listdir(path) if name.endswith(".h")}
+    for name in sorted(os.listdir(path)):
+        if not name.endswith((".c", ".h")):
+            continue
+        file = os.path.join(path, name)
+        for number, mark, target in includes(file):
+            yield from check_library_headers(file, number, target, None)
+            if mark == '"' and target not in own:
+                yield f'{file}:{number}: "{target}" is not public'
+
+
+def check_public(tree):
+    folder = os.path.join(tree, "include")
+    for base, _, names in os.walk(folder):
+        for name in names:
+            path = os.path.join(base, name)
+            for number, mark, target in includes(path):
+                yield from check_library_headers(path, number, target, None)
+                if mark == '"':
+                    yield f'{path}:{number}: public headers include with <>'
+
+
+def main():
+    tree = sys.argv[1] if len(sys.argv) > 1 else "."
+    found = list(check_public(tree))
+    for room in sorted(os.listdir(os.path.join(tree, "src"))):
+        if room not in ROOMS:
+            found.append(f"src/{room}: unknown room")
+        else:
+            found += check_room(tree, room)
+    for folder in ("sallyportd", "examples"):
+        found += check_users(tree, folder)
+    print("\n".join(found) if found else "layering: clean")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
