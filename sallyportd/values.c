@@ -127,8 +127,6 @@ option_result read_time(const keyword *k, const option_values *values, options *
 {
     const char *word = values->words->items[0];
 
-    if (strcasecmp(word, "none") == 0)
-        word = "0";
     if (!parse_time(word, MEMBER(k, o, uint32_t)))
         return bad_value(problem, "%s: invalid time '%s'", k->name, word);
     return OPTION_OK;
@@ -254,7 +252,7 @@ option_result read_startups(const keyword *k, const option_values *values, optio
     const char *word = values->words->items[0];
     const char *at = word;
     uint64_t begin;
-    uint64_t rate = 100;
+    uint64_t rate = 30;
     uint64_t full;
 
     if (!parse_number(at, 1000000, &begin, &at))
