@@ -47,13 +47,15 @@ typedef struct sp_spawn_options {
     size_t size;
     const char *program;
     const char *const *arguments;   /* NULL: { program } */
-    const char *const *environment; /* NULL: empty; SSH_TTY is added with a terminal */
+    const char *const *environment; /* NULL: empty; with a terminal, SSH_TTY is set, and TERM if absent */
     const char *directory;
     bool no_terminal;     /* pipes even if the client has a terminal */
     sp_spawner spawner;   /* NULL: sp_spawn_here */
     void *spawner_ctx;
-    /* After the child ended and its output was sent; exit status or signal were sent already.
-     * `status` is as waitpid gives it. May be NULL. */
+    /* Once: after the child ended and its output was sent; exit status or signal were sent already.
+     * If the client has left, after the child ended; the channel is lost then and its calls return
+     * SP_ECONN. `status` is as waitpid gives it; -1: not known, because somebody else has reaped
+     * the child or the server is being freed. May be NULL. */
     void (*exited)(sp_channel *channel, int status, void *data);
     void *data;
 } sp_spawn_options;

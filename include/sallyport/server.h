@@ -91,13 +91,15 @@ SP_API int sp_server_new(sp_server **server, const sp_server_options *options,
 SP_API void sp_server_free(sp_server *server);
 SP_API void *sp_server_data(const sp_server *server);
 
-/* Listens on an address: a numeric IPv4 or IPv6 address, or "" or NULL for all of both kinds. May be
- * called several times. Port 0: any; sp_server_port tells which. Errors: SP_EADDRINUSE, SP_EACCES,
+/* Listens on an address: a numeric IPv4 or IPv6 address, or "" or NULL for all of both kinds (one
+ * listener; an IPv4 peer shows as IPv4). May be called several times. Port 0: any; sp_server_port tells which. Errors: SP_EADDRINUSE, SP_EACCES,
  * SP_EINVAL, SP_EIO. */
 SP_API int sp_server_listen(sp_server *server, const char *address, uint16_t port);
-/* Listens on a socket that is bound and listening already. The server owns it then. */
+/* Listens on a socket that is bound and listening already. The server owns it from here on, also
+ * when this fails. */
 SP_API int sp_server_listen_fd(sp_server *server, int fd);
-/* Serves one connected socket. The server owns it then. */
+/* Serves one connected stream socket. The server owns it from here on, also when this fails.
+ * Errors: SP_ELIMIT (one of the limits on connections), SP_ECLOSED, SP_EINVAL, SP_ENOMEM. */
 SP_API int sp_server_serve_fd(sp_server *server, int fd);
 /* The port of listener `index` in the order made; 0 past the end. */
 SP_API uint16_t sp_server_port(const sp_server *server, size_t index);
@@ -110,14 +112,15 @@ SP_API int sp_server_run(sp_server *server);
 /* Stops listening and disconnects everyone (BY_APPLICATION), then the server is closed. Idempotent.
  * Thread: any, also a signal handler's. */
 SP_API void sp_server_stop(sp_server *server);
-/* Stops accepting. Connections go on. */
+/* Stops accepting for good. Connections go on; when the last has ended, the server is closed. */
 SP_API void sp_server_close(sp_server *server);
 /* Stops accepting, lets connections end by themselves, and disconnects what is left after
  * `timeout_ms` (0: waits for ever). */
 SP_API void sp_server_drain(sp_server *server, uint32_t timeout_ms);
 /* `closed` runs once when nothing listens and no connection is left. */
 SP_API int sp_server_wait_closed(sp_server *server, void (*closed)(void *data), void *data);
-/* Runs `function` on the loop's thread, in the order posted. SP_ECLOSED after the end. Thread: any. */
+/* Runs `function` on the loop's thread, in the order posted. What was taken always runs, at the
+ * latest in sp_server_free. Thread: any. */
 SP_API int sp_server_post(sp_server *server, void (*function)(void *data), void *data);
 
 typedef struct sp_server_statistics {
@@ -143,7 +146,8 @@ SP_API sp_timer *sp_timer_start(sp_server *server, uint32_t delay_ms, uint32_t r
                                 void (*function)(void *data), void *data);
 /* Stops and frees; also one that has fired. NULL is fine. All timers are stopped with the server. */
 SP_API void sp_timer_stop(sp_timer *timer);
-/* Runs `work` on the thread pool, then `done` on the loop's thread. */
+/* Runs `work` on the thread pool, then `done` (which may be NULL) on the loop's thread. Both always
+ * run: sp_server_free waits for them. */
 SP_API int sp_server_work(sp_server *server, void (*work)(void *data), void (*done)(void *data),
                           void *data);
 
@@ -176,7 +180,7 @@ SP_API int sp_conn_rekey(sp_conn *conn);
 SP_API int sp_conn_disconnect(sp_conn *conn, uint32_t code, const char *reason);
 /* Disconnects with BY_APPLICATION after what is queued. */
 SP_API int sp_conn_close(sp_conn *conn);
-/* Drops the socket at once. */
+/* Drops the socket at once; connection_lost is called when the loop's turn ends. */
 SP_API void sp_conn_abort(sp_conn *conn);
 SP_API int sp_conn_wait_closed(sp_conn *conn, void (*closed)(void *data), void *data);
 

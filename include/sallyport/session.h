@@ -61,7 +61,8 @@ typedef struct sp_session_handlers {
 
 /* ---- answering session_requested (results as in <sallyport/auth.h>; Thread: any) ---- */
 /* The client gets a session served by `handlers` (copied); `data` is the channel's application
- * data; `options` may be NULL. */
+ * data; `options` may be NULL. After success connection_lost is called once, in every case: if the
+ * client leaves before its session began, it alone is called, with SP_ECONN and no connection. */
 SP_API int sp_open_session(sp_open *open, const sp_session_handlers *handlers, void *data,
                            const sp_channel_options *options);
 /* `code` 0: CONNECT_FAILED; `text` NULL: "Session refused". */

@@ -1,6 +1,6 @@
-/* Learning of the end of child processes. On Linux each child has a descriptor that becomes readable
- * when it ends; elsewhere SIGCHLD makes the loop look at the children that it knows, and at no
- * others, because the application may have children of its own. */
+/* Learning of the end of child processes. On Linux each child has a descriptor that becomes
+ * readable when it ends; elsewhere SIGCHLD makes the loop look at the children that it knows, and
+ * at no others, because the application may have children of its own. */
 #include "loop/loop_uv.h"
 #include "loop/process.h"
 

@@ -1,9 +1,10 @@
-/* Reading and writing descriptors. A library must not be killed by a peer that went away, nor change
- * the process's signal dispositions: sockets are written with MSG_NOSIGNAL, and around a write to a
- * pipe SIGPIPE is blocked in this thread and swallowed if that write raised it. */
+/* Reading and writing descriptors. A library must not be killed by a peer that went away, nor
+ * change the process's signal dispositions: sockets are written with MSG_NOSIGNAL, and around a
+ * write to a pipe SIGPIPE is blocked in this thread and swallowed if that write raised it. */
 #include "loop/loop.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -86,14 +87,18 @@ ptrdiff_t spl_send(int fd, const struct iovec *vector, int count)
 
 ptrdiff_t spl_write(int fd, const void *bytes, size_t length)
 {
-    sigset_t pipe_only, before, pending;
+    sigset_t pipe_only, before;
     sigemptyset(&pipe_only);
     sigaddset(&pipe_only, SIGPIPE);
-    /* One that is pending already is not ours to swallow. */
-    sigemptyset(&pending);
-    sigpending(&pending);
-    bool was_pending = sigismember(&pending, SIGPIPE) == 1;
     pthread_sigmask(SIG_BLOCK, &pipe_only, &before);
+    /* One that is pending already is not ours to swallow; that can only be if it was blocked. */
+    bool was_pending = false;
+    if (sigismember(&before, SIGPIPE) == 1) {
+        sigset_t pending;
+        sigemptyset(&pending);
+        sigpending(&pending);
+        was_pending = sigismember(&pending, SIGPIPE) == 1;
+    }
     ssize_t n;
     do
         n = write(fd, bytes, length);
@@ -107,4 +112,13 @@ ptrdiff_t spl_write(int fd, const void *bytes, size_t length)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     errno = number;
     return result_of(n);
+}
+
+void spl_pipe_grow(int fd)
+{
+#ifdef F_SETPIPE_SZ
+    (void)fcntl(fd, F_SETPIPE_SZ, (int)SPL_SCRATCH); /* refused where a user has many: no matter */
+#else
+    (void)fd;
+#endif
 }

@@ -1,8 +1,8 @@
 /* The loop room: sockets, timers, threads and child processes in words that know no libuv. Only the
  * files of this room include <uv.h>.
  *
- * Descriptors are watched, and read and written by the caller with the plain calls below: nothing is
- * in flight when a call has returned, so nothing needs a buffer while it waits.
+ * Descriptors are watched, and read and written by the caller with the plain calls below: nothing
+ * is in flight when a call has returned, so nothing needs a buffer while it waits.
  *
  * Thread: the loop's, for all but what says "Thread: any". Closing an object ends its callbacks at
  * once; its memory goes when libuv has let go of it. */
@@ -91,6 +91,8 @@ int spl_error(int number);
 /* Bytes, 0 at the end, SP_EAGAIN, or another SP_E... with errno left as it was. */
 ptrdiff_t spl_read(int fd, void *buffer, size_t size);
 ptrdiff_t spl_write(int fd, const void *bytes, size_t length);
+/* For a pipe that was found full: a larger one, so that its two ends take fewer turns. */
+void spl_pipe_grow(int fd);
 ptrdiff_t spl_recv(int fd, void *buffer, size_t size);
 ptrdiff_t spl_send(int fd, const struct iovec *vector, int count);
 

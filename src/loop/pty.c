@@ -11,7 +11,13 @@
 #define MODE_CS7 90u
 #define MODE_CS8 91u
 
-typedef enum mode_place { PLACE_CHARACTER = 1, PLACE_INPUT, PLACE_LOCAL, PLACE_OUTPUT, PLACE_CONTROL } mode_place;
+typedef enum mode_place {
+    PLACE_CHARACTER = 1,
+    PLACE_INPUT,
+    PLACE_LOCAL,
+    PLACE_OUTPUT,
+    PLACE_CONTROL
+} mode_place;
 
 typedef struct mode_entry {
     uint8_t opcode;
@@ -20,18 +26,12 @@ typedef struct mode_entry {
 } mode_entry;
 
 static const mode_entry mode_table[] = {
-    {1, PLACE_CHARACTER, VINTR},
-    {2, PLACE_CHARACTER, VQUIT},
-    {3, PLACE_CHARACTER, VERASE},
-    {4, PLACE_CHARACTER, VKILL},
-    {5, PLACE_CHARACTER, VEOF},
-    {6, PLACE_CHARACTER, VEOL},
+    {1, PLACE_CHARACTER, VINTR},     {2, PLACE_CHARACTER, VQUIT}, {3, PLACE_CHARACTER, VERASE},
+    {4, PLACE_CHARACTER, VKILL},     {5, PLACE_CHARACTER, VEOF},  {6, PLACE_CHARACTER, VEOL},
 #ifdef VEOL2
     {7, PLACE_CHARACTER, VEOL2},
 #endif
-    {8, PLACE_CHARACTER, VSTART},
-    {9, PLACE_CHARACTER, VSTOP},
-    {10, PLACE_CHARACTER, VSUSP},
+    {8, PLACE_CHARACTER, VSTART},    {9, PLACE_CHARACTER, VSTOP}, {10, PLACE_CHARACTER, VSUSP},
 #ifdef VDSUSP
     {11, PLACE_CHARACTER, VDSUSP},
 #endif
@@ -58,36 +58,25 @@ static const mode_entry mode_table[] = {
 #ifdef VDISCARD
     {18, PLACE_CHARACTER, VDISCARD},
 #endif
-    {30, PLACE_INPUT, IGNPAR},
-    {31, PLACE_INPUT, PARMRK},
-    {32, PLACE_INPUT, INPCK},
-    {33, PLACE_INPUT, ISTRIP},
-    {34, PLACE_INPUT, INLCR},
-    {35, PLACE_INPUT, IGNCR},
+    {30, PLACE_INPUT, IGNPAR},       {31, PLACE_INPUT, PARMRK},   {32, PLACE_INPUT, INPCK},
+    {33, PLACE_INPUT, ISTRIP},       {34, PLACE_INPUT, INLCR},    {35, PLACE_INPUT, IGNCR},
     {36, PLACE_INPUT, ICRNL},
 #ifdef IUCLC
     {37, PLACE_INPUT, IUCLC},
 #endif
-    {38, PLACE_INPUT, IXON},
-    {39, PLACE_INPUT, IXANY},
-    {40, PLACE_INPUT, IXOFF},
+    {38, PLACE_INPUT, IXON},         {39, PLACE_INPUT, IXANY},    {40, PLACE_INPUT, IXOFF},
 #ifdef IMAXBEL
     {41, PLACE_INPUT, IMAXBEL},
 #endif
 #ifdef IUTF8
     {42, PLACE_INPUT, IUTF8},
 #endif
-    {50, PLACE_LOCAL, ISIG},
-    {51, PLACE_LOCAL, ICANON},
+    {50, PLACE_LOCAL, ISIG},         {51, PLACE_LOCAL, ICANON},
 #ifdef XCASE
     {52, PLACE_LOCAL, XCASE},
 #endif
-    {53, PLACE_LOCAL, ECHO},
-    {54, PLACE_LOCAL, ECHOE},
-    {55, PLACE_LOCAL, ECHOK},
-    {56, PLACE_LOCAL, ECHONL},
-    {57, PLACE_LOCAL, NOFLSH},
-    {58, PLACE_LOCAL, TOSTOP},
+    {53, PLACE_LOCAL, ECHO},         {54, PLACE_LOCAL, ECHOE},    {55, PLACE_LOCAL, ECHOK},
+    {56, PLACE_LOCAL, ECHONL},       {57, PLACE_LOCAL, NOFLSH},   {58, PLACE_LOCAL, TOSTOP},
     {59, PLACE_LOCAL, IEXTEN},
 #ifdef ECHOCTL
     {60, PLACE_LOCAL, ECHOCTL},
@@ -114,8 +103,7 @@ static const mode_entry mode_table[] = {
 #ifdef ONLRET
     {75, PLACE_OUTPUT, ONLRET},
 #endif
-    {92, PLACE_CONTROL, PARENB},
-    {93, PLACE_CONTROL, PARODD},
+    {92, PLACE_CONTROL, PARENB},     {93, PLACE_CONTROL, PARODD},
 };
 
 typedef struct speed_entry {
@@ -124,9 +112,9 @@ typedef struct speed_entry {
 } speed_entry;
 
 static const speed_entry speed_table[] = {
-    {50, B50},         {75, B75},         {110, B110},       {134, B134},       {150, B150},
-    {200, B200},       {300, B300},       {600, B600},       {1200, B1200},     {1800, B1800},
-    {2400, B2400},     {4800, B4800},     {9600, B9600},     {19200, B19200},   {38400, B38400},
+    {50, B50},         {75, B75},     {110, B110},   {134, B134},     {150, B150},
+    {200, B200},       {300, B300},   {600, B600},   {1200, B1200},   {1800, B1800},
+    {2400, B2400},     {4800, B4800}, {9600, B9600}, {19200, B19200}, {38400, B38400},
 #ifdef B57600
     {57600, B57600},
 #endif
@@ -169,9 +157,8 @@ static void apply_mode(struct termios *t, const sp_term_mode *mode)
         bool on = mode->value != 0;
         switch ((mode_place)entry->place) {
         case PLACE_CHARACTER:
-            t->c_cc[entry->what] = mode->value == MODE_CHARACTER_NONE
-                                       ? (cc_t)_POSIX_VDISABLE
-                                       : (cc_t)(mode->value & 0xffu);
+            t->c_cc[entry->what] = mode->value == MODE_CHARACTER_NONE ? (cc_t)_POSIX_VDISABLE
+                                                                      : (cc_t)(mode->value & 0xffu);
             break;
         case PLACE_INPUT:
             set_flag(&t->c_iflag, entry->what, on);

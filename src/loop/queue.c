@@ -10,11 +10,11 @@ struct spl_queue {
     atomic_uint refs;
     uv_mutex_t lock;
     spb_link posts;
-    bool closed;         /* under the lock */
-    atomic_bool silent;  /* the handle below must not be touched any more */
-    atomic_uint waking;  /* wakers that may be touching it */
-    spl_loop *loop;      /* the loop's thread only */
-    uv_async_t *async;   /* lives in its own memory until libuv has closed it */
+    bool closed;        /* under the lock */
+    atomic_bool silent; /* the handle below must not be touched any more */
+    atomic_uint waking; /* wakers that may be touching it */
+    spl_loop *loop;     /* the loop's thread only */
+    uv_async_t *async;  /* lives in its own memory until libuv has closed it */
 };
 
 const spb_env *spl_queue_env(const spl_queue *queue)

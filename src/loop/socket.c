@@ -120,7 +120,8 @@ bool spl_address_text(const spl_address *address, char *out, size_t size)
 
 /* ---- listening ---- */
 
-static int listen_on(const any_address *any, socklen_t length, bool both, unsigned backlog, int *out)
+static int listen_on(const any_address *any, socklen_t length, bool both, unsigned backlog,
+                     int *out)
 {
     int fd = socket(any->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)

@@ -8,7 +8,7 @@ typedef struct spl_address {
     uint8_t bytes[16];
     uint32_t scope; /* of an IPv6 link-local address */
     uint16_t port;
-    uint8_t kind;   /* 0: none (a UNIX socket, say), 4 or 6 */
+    uint8_t kind; /* 0: none (a UNIX socket, say), 4 or 6 */
 } spl_address;
 
 #define SPL_HOST_SIZE 64 /* enough for any numeric address with a scope */

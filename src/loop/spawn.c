@@ -1,6 +1,6 @@
-/* Starting a process on pipes or on a pseudo-terminal. This process has threads, so between fork and
- * exec the child makes only async-signal-safe calls; all that needs memory is made ready before. A
- * close-on-exec pipe brings back why the program could not be run. */
+/* Starting a process on pipes or on a pseudo-terminal. This process has threads, so between fork
+ * and exec the child makes only async-signal-safe calls; all that needs memory is made ready
+ * before. A close-on-exec pipe brings back why the program could not be run. */
 #include "loop/process.h"
 
 #include <errno.h>

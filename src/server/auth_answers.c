@@ -54,8 +54,8 @@ int sp_auth_change_required(sp_auth *auth, const char *prompt, const char *langu
 /* A copy in one block: the struct with its prompts, then the strings. */
 static sps_challenge *copy_challenge(const spb_env *env, const sp_challenge *from)
 {
-    size_t size = sizeof(sps_challenge) + sps_text_size(from->name) + sps_text_size(from->instructions) +
-                  sps_text_size(from->language);
+    size_t size = sizeof(sps_challenge) + sps_text_size(from->name) +
+                  sps_text_size(from->instructions) + sps_text_size(from->language);
     for (size_t i = 0; i < from->prompt_count; i++)
         size += sps_text_size(from->prompts[i].text);
     sps_challenge *to = spb_calloc(env, 1, size);

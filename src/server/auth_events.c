@@ -61,7 +61,8 @@ static sp_auth *make_auth(sp_conn *conn, const sp_event *event)
 {
     size_t count = event->type == SP_EVENT_AUTH_KBDINT_RESPONSE ? event->u.auth.response_count : 0;
     size_t size = sizeof(sp_auth) + count * sizeof(char *) + sps_text_size(event->u.auth.username) +
-                  sps_text_size(event->u.auth.password) + sps_text_size(event->u.auth.new_password) +
+                  sps_text_size(event->u.auth.password) +
+                  sps_text_size(event->u.auth.new_password) +
                   sps_text_size(event->u.auth.language) + sps_text_size(event->u.auth.submethods);
     for (size_t i = 0; i < count; i++)
         size += sps_text_size(event->u.auth.responses[i]);
@@ -98,9 +99,9 @@ static void answer_now(sp_conn *conn, uint64_t question, sp_auth_verdict verdict
 static sp_kbdint_support kbdint_support(sp_conn *conn)
 {
     const sp_server_handlers *handlers = &conn->server->handlers;
-    sp_kbdint_support support =
-        handlers->kbdint_auth_supported == NULL ? SP_KBDINT_AS_PASSWORD
-                                                : handlers->kbdint_auth_supported(conn);
+    sp_kbdint_support support = handlers->kbdint_auth_supported == NULL
+                                    ? SP_KBDINT_AS_PASSWORD
+                                    : handlers->kbdint_auth_supported(conn);
     if (support == SP_KBDINT_AS_PASSWORD)
         return handlers->password_auth_supported != NULL && handlers->password_auth_supported(conn)
                    ? SP_KBDINT_AS_PASSWORD

@@ -1,5 +1,6 @@
 /* The channel object and the calls of <sallyport/session.h> on it. A channel is the connection's
- * until its connection_lost handler has returned; whoever holds a reference longer gets SP_ECONN. */
+ * until its connection_lost handler has returned; whoever holds a reference longer gets SP_ECONN.
+ */
 #include "server/question.h"
 
 #include <stdarg.h>

@@ -63,8 +63,7 @@ bool sps_channel_set_variable(sp_channel *channel, const char *name, const char 
         if (count >= ENVIRONMENT_COUNT_MAX)
             return false;
         if (count % 8 == 0) {
-            sps_variable *more =
-                spb_realloc(env, channel->environment, (count + 8) * sizeof *more);
+            sps_variable *more = spb_realloc(env, channel->environment, (count + 8) * sizeof *more);
             if (more == NULL)
                 return false;
             channel->environment = more;
@@ -76,8 +75,7 @@ bool sps_channel_set_variable(sp_channel *channel, const char *name, const char 
             spb_free(env, value_copy);
             return false;
         }
-        channel->environment[channel->environment_count++] =
-            (sps_variable){name_copy, value_copy};
+        channel->environment[channel->environment_count++] = (sps_variable){name_copy, value_copy};
     } else if (!sps_channel_set_text(channel, &known->value, value)) {
         return false;
     }

@@ -91,8 +91,8 @@ static void lost(sp_conn *conn, const sp_conn_error *error)
 static void discard_input(sp_conn *conn)
 {
     uint8_t *scratch = spl_loop_scratch(conn->server->loop);
-    ptrdiff_t n = scratch == NULL ? SP_ENOMEM
-                                  : spl_recv(spl_watch_fd(conn->watch), scratch, SPL_SCRATCH);
+    ptrdiff_t n =
+        scratch == NULL ? SP_ENOMEM : spl_recv(spl_watch_fd(conn->watch), scratch, SPL_SCRATCH);
     if (n <= 0 && n != SP_EAGAIN)
         conn->input_ended = true;
 }

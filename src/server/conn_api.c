@@ -86,8 +86,7 @@ int sp_conn_algorithms(const sp_conn *conn, sp_algorithms *out)
 static const char *address_info(sp_conn *conn, const spl_address *address)
 {
     sp_server *server = conn->server;
-    if (server == NULL ||
-        !spl_address_text(address, server->extra_info, sizeof server->extra_info))
+    if (server == NULL || !spl_address_text(address, server->extra_info, sizeof server->extra_info))
         return NULL;
     return server->extra_info;
 }
@@ -138,8 +137,7 @@ static int touched(sp_conn *conn, int result)
 int sp_conn_send_auth_banner(sp_conn *conn, const char *text, const char *language)
 {
     sp_engine *engine = sps_conn_engine(conn);
-    return engine == NULL ? SP_ECONN
-                          : touched(conn, sp_engine_send_banner(engine, text, language));
+    return engine == NULL ? SP_ECONN : touched(conn, sp_engine_send_banner(engine, text, language));
 }
 
 int sp_conn_send_debug(sp_conn *conn, const char *text, const char *language, bool always_display)

@@ -27,8 +27,10 @@ void sps_server_accept(sp_server *server, int fd)
         close(fd);
         server->statistics.refused++;
         if (server->log_limits)
-            spb_log(&server->env, SP_LOG_ERROR, "too many connections (%llu, %llu not logged in): "
-                    "new ones are closed", (unsigned long long)server->statistics.connections,
+            spb_log(&server->env, SP_LOG_ERROR,
+                    "too many connections (%llu, %llu not logged in): "
+                    "new ones are closed",
+                    (unsigned long long)server->statistics.connections,
                     (unsigned long long)server->statistics.unauthenticated);
         server->log_limits = false;
         return;

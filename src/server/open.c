@@ -1,5 +1,6 @@
 /* Channel opens: the question session_requested gets, and its answers. A session's channel object
- * is made where the answer is given, so that applying the answer cannot run out of memory for it. */
+ * is made where the answer is given, so that applying the answer cannot run out of memory for it.
+ */
 #include "server/question.h"
 
 #include <string.h>
@@ -52,8 +53,8 @@ static void open_apply(sps_question *question)
         open_missed(question);
         return;
     }
-    int result = sp_engine_accept_open(engine, question->number,
-                                       open->has_options ? &open->options : NULL);
+    int result =
+        sp_engine_accept_open(engine, question->number, open->has_options ? &open->options : NULL);
     if (result != 0) {
         conn->channels[question->channel] = NULL;
         channel->conn = NULL;
@@ -92,8 +93,7 @@ void sps_open_event(sp_conn *conn, const sp_event *event)
     size_t size = sizeof(sp_open) + sps_text_size(event->u.open.type);
     sp_open *open = sps_question_new(conn, event, &open_kind, size);
     if (open == NULL) {
-        (void)sp_engine_refuse_open(conn->engine, event->question, SP_OPEN_RESOURCE_SHORTAGE,
-                                    NULL);
+        (void)sp_engine_refuse_open(conn->engine, event->question, SP_OPEN_RESOURCE_SHORTAGE, NULL);
         return;
     }
     char *at = (char *)(open + 1);

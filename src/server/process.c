@@ -4,47 +4,15 @@
  * Output that the channel does not take at once is kept (at most one read of it) and reading stops
  * until the channel wants more. Input that the child does not take at once is kept likewise and the
  * channel's reading is paused, which in the end holds the client. */
-#include "server/server.h"
+#include "server/process.h"
 
-#include "base/wire.h"
-#include "loop/process.h"
-
-#include <errno.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
-#define PENDING_MAX ((size_t)4 * 1024 * 1024)
+#define PIPE_FULL ((size_t)64 * 1024)     /* what a pipe holds; one that fills up is made larger */
 #define TERMINAL_READ ((size_t)64 * 1024) /* gathered from a terminal's small reads */
 
-typedef struct source {
-    sps_process *process;
-    spl_watch *watch; /* NULL: closed, or never open */
-    uint32_t type;
-    spb_buffer left; /* read, and not taken by the channel yet */
-} source;
-
-struct sps_process {
-    spb_link link;
-    sp_server *server;
-    sp_channel *channel; /* counted: `exited` gets it even when it is lost */
-    spl_child *child;    /* NULL: reaped */
-    pid_t pid;
-    bool terminal;    /* sources[0]'s watch serves input too */
-    bool paused;      /* the channel's write buffer is full */
-    bool eof_wanted;  /* the client sends no more: close the input when `pending` is through */
-    bool hung_up;     /* the channel is lost */
-    bool held;        /* the channel's reading is paused */
-    int status;
-    source sources[2];
-    spl_watch *input; /* NULL with a terminal or when closed */
-    spb_buffer pending;
-    void (*exited)(sp_channel *channel, int status, void *data);
-    void *data;
-};
-
-static void read_source(source *from);
+static void read_source(sps_source *from);
 
 static const spb_env *env_of(const sps_process *process)
 {
@@ -53,13 +21,13 @@ static const spb_env *env_of(const sps_process *process)
 
 /* ---- the end ---- */
 
-static void close_source(source *from)
+void sps_source_close(sps_source *from)
 {
     spl_watch_close(from->watch);
     from->watch = NULL;
 }
 
-static void close_input(sps_process *process)
+void sps_input_close(sps_process *process)
 {
     spl_watch_close(process->input);
     process->input = NULL;
@@ -69,14 +37,14 @@ static void close_input(sps_process *process)
 static void process_free(sps_process *process)
 {
     sp_channel *channel = process->channel;
-    void (*exited)(sp_channel *channel, int status, void *data) = process->exited;
+    void (*exited)(sp_channel * channel, int status, void *data) = process->exited;
     void *data = process->data;
     int status = process->status;
     for (int i = 0; i < 2; i++) {
-        close_source(&process->sources[i]);
+        sps_source_close(&process->sources[i]);
         spb_buffer_free(&process->sources[i].left);
     }
-    close_input(process);
+    sps_input_close(process);
     spl_child_forget(process->child);
     spb_list_remove(&process->link);
     channel->process = NULL;
@@ -96,9 +64,8 @@ static void send_status(const sps_process *process)
         (void)sp_channel_exit_with_signal(channel, name != NULL ? name : "SIG@openssh.com",
                                           WCOREDUMP(status), NULL, NULL);
     } else {
-        (void)sp_channel_exit(channel, status != -1 && WIFEXITED(status)
-                                           ? (uint32_t)WEXITSTATUS(status)
-                                           : 255u);
+        (void)sp_channel_exit(
+            channel, status != -1 && WIFEXITED(status) ? (uint32_t)WEXITSTATUS(status) : 255u);
     }
 }
 
@@ -116,7 +83,7 @@ static bool end_if_done(sps_process *process)
     return true;
 }
 
-static void child_exited(void *data, int status)
+void sps_child_exited(void *data, int status)
 {
     sps_process *process = data;
     process->child = NULL;
@@ -130,10 +97,10 @@ static void child_exited(void *data, int status)
 
 /* ---- from the child to the client ---- */
 
-static void set_interest(sps_process *process)
+void sps_process_wait(sps_process *process)
 {
     for (int i = 0; i < 2; i++) {
-        source *from = &process->sources[i];
+        sps_source *from = &process->sources[i];
         if (from->watch == NULL)
             continue;
         unsigned events = process->paused || from->left.length != 0 ? 0 : SPL_READABLE;
@@ -145,20 +112,21 @@ static void set_interest(sps_process *process)
         (void)spl_watch_set(process->input, process->pending.length != 0 ? SPL_WRITABLE : 0);
 }
 
-static ptrdiff_t write_channel(sps_process *process, uint32_t type, const void *bytes, size_t length)
+static ptrdiff_t write_channel(sps_process *process, uint32_t type, const void *bytes,
+                               size_t length)
 {
     return type == SP_DATA_STDERR ? sp_channel_write_stderr(process->channel, bytes, length)
                                   : sp_channel_write(process->channel, bytes, length);
 }
 
 /* Hands bytes to the channel and keeps what it does not take. */
-static void give(source *from, const uint8_t *bytes, size_t length)
+static void give(sps_source *from, const uint8_t *bytes, size_t length)
 {
     sps_process *process = from->process;
     ptrdiff_t n = write_channel(process, from->type, bytes, length);
     if (n < 0) {
         /* The channel is closing: nobody reads this child any more. */
-        close_source(from);
+        sps_source_close(from);
         return;
     }
     if ((size_t)n == length)
@@ -167,13 +135,13 @@ static void give(source *from, const uint8_t *bytes, size_t length)
     spw_bytes(&from->left, bytes + n, length - (size_t)n);
     if (!spw_ok(&from->left)) {
         (void)sp_channel_abort(process->channel);
-        close_source(from);
+        sps_source_close(from);
     }
 }
 
 /* Reads and hands over once. False: there is no more for now, or for ever. A terminal gives little
  * at a time, so it is asked until it has no more; a pipe gives all it has. */
-static bool read_once(source *from)
+static bool read_once(sps_source *from)
 {
     sps_process *process = from->process;
     uint8_t *scratch = spl_loop_scratch(process->server->loop);
@@ -187,17 +155,22 @@ static bool read_once(source *from)
                 length += (size_t)n;
         } while (n > 0 && process->terminal && length < room);
     }
+    if (!process->terminal && !from->grown && length >= PIPE_FULL) {
+        from->grown = true;
+        spl_pipe_grow(spl_watch_fd(from->watch));
+    }
     if (length > 0)
         give(from, scratch, length);
     /* The end: of a pipe; of a terminal whose last slave is closed (an error on Linux); and of a
      * terminal that has no more to say when its session's leader is gone. */
-    if (n == 0 || (n < 0 && n != SP_EAGAIN) || (n < 0 && process->terminal && process->child == NULL))
-        close_source(from);
+    if (n == 0 || (n < 0 && n != SP_EAGAIN) ||
+        (n < 0 && process->terminal && process->child == NULL))
+        sps_source_close(from);
     return n > 0 && from->watch != NULL && !process->paused;
 }
 
 /* After the child's end a terminal may never become ready again, so it is read empty. */
-static void read_source(source *from)
+static void read_source(sps_source *from)
 {
     sps_process *process = from->process;
     bool more;
@@ -205,7 +178,7 @@ static void read_source(source *from)
         more = read_once(from);
     while (more && process->terminal && process->child == NULL);
     if (!end_if_done(process))
-        set_interest(process);
+        sps_process_wait(process);
 }
 
 void sps_process_pause(sps_process *process)
@@ -213,7 +186,7 @@ void sps_process_pause(sps_process *process)
     if (process == NULL)
         return;
     process->paused = true;
-    set_interest(process);
+    sps_process_wait(process);
 }
 
 void sps_process_resume(sps_process *process)
@@ -222,7 +195,7 @@ void sps_process_resume(sps_process *process)
         return;
     process->paused = false;
     for (int i = 0; i < 2 && !process->paused; i++) {
-        source *from = &process->sources[i];
+        sps_source *from = &process->sources[i];
         if (from->left.length == 0)
             continue;
         ptrdiff_t n = write_channel(process, from->type, from->left.data, from->left.length);
@@ -239,7 +212,7 @@ void sps_process_resume(sps_process *process)
         process->sources[0].watch != NULL)
         read_source(&process->sources[0]);
     else
-        set_interest(process);
+        sps_process_wait(process);
 }
 
 /* ---- from the client to the child ---- */
@@ -255,7 +228,7 @@ static void sink_broken(sps_process *process)
 {
     spb_buffer_free(&process->pending);
     if (!process->terminal) {
-        close_input(process);
+        sps_input_close(process);
         (void)sp_channel_send_eow(process->channel);
     }
 }
@@ -289,8 +262,12 @@ void sps_process_data(sps_process *process, const uint8_t *bytes, size_t length)
         (void)sp_channel_abort(process->channel);
         return;
     }
+    if (process->input != NULL && !process->input_grown) {
+        process->input_grown = true;
+        spl_pipe_grow(spl_watch_fd(process->input));
+    }
     hold(process, true);
-    set_interest(process);
+    sps_process_wait(process);
 }
 
 static void write_pending(sps_process *process)
@@ -309,7 +286,7 @@ static void write_pending(sps_process *process)
     spb_buffer_free(&process->pending);
     hold(process, false);
     if (process->eof_wanted)
-        close_input(process);
+        sps_input_close(process);
 }
 
 /* A terminal has no end of input of its own: as with sshd, nothing happens there. */
@@ -319,27 +296,27 @@ void sps_process_eof(sps_process *process)
         return;
     process->eof_wanted = true;
     if (process->pending.length == 0)
-        close_input(process);
+        sps_input_close(process);
 }
 
-static void source_ready(void *data, unsigned events)
+void sps_source_ready(void *data, unsigned events)
 {
-    source *from = data;
+    sps_source *from = data;
     sps_process *process = from->process;
     if ((events & SPL_WRITABLE) != 0 && process->terminal)
         write_pending(process);
     if ((events & SPL_READABLE) != 0 && from->watch != NULL)
         read_source(from);
     else
-        set_interest(process);
+        sps_process_wait(process);
 }
 
-static void input_ready(void *data, unsigned events)
+void sps_input_ready(void *data, unsigned events)
 {
     (void)events;
     sps_process *process = data;
     write_pending(process);
-    set_interest(process);
+    sps_process_wait(process);
 }
 
 /* ---- what else the client says ---- */
@@ -368,9 +345,9 @@ bool sps_process_break(sps_process *process)
 void sps_process_hang_up(sps_process *process)
 {
     process->hung_up = true;
-    close_source(&process->sources[0]);
-    close_source(&process->sources[1]);
-    close_input(process);
+    sps_source_close(&process->sources[0]);
+    sps_source_close(&process->sources[1]);
+    sps_input_close(process);
     if (process->child != NULL)
         (void)kill(-process->pid, SIGHUP);
     (void)end_if_done(process);
@@ -383,124 +360,4 @@ void sps_processes_forget(sp_server *server)
         process->status = -1;
         process_free(process);
     }
-}
-
-/* ---- starting ---- */
-
-int sp_spawn_here(void *ctx, const sp_spawn_request *request, sp_spawn_result *result)
-{
-    (void)ctx;
-    spb_env env;
-    spb_env_init(&env, NULL);
-    return spl_spawn(&env, request, result);
-}
-
-static int watch_fd(spl_watch **watch, sps_process *process, int *fd, spl_watch_fn fn, void *data)
-{
-    if (*fd < 0)
-        return 0;
-    int result = spl_watch_new(watch, process->server->loop, *fd, fn, data);
-    if (result == 0)
-        *fd = -1; /* the watch's */
-    return result;
-}
-
-static int join(sps_process *process, sp_spawn_result *spawned)
-{
-    const spb_env *env = env_of(process);
-    for (int i = 0; i < 2; i++) {
-        source *from = &process->sources[i];
-        from->process = process;
-        from->type = i == 0 ? SP_DATA_NORMAL : SP_DATA_STDERR;
-        spb_buffer_init(&from->left, env, SPL_SCRATCH);
-    }
-    spb_buffer_init(&process->pending, env, PENDING_MAX);
-    process->pid = spawned->pid;
-    source *out = &process->sources[0];
-    source *err = &process->sources[1];
-    int result = process->terminal
-                     ? watch_fd(&out->watch, process, &spawned->input, source_ready, out)
-                     : watch_fd(&process->input, process, &spawned->input, input_ready, process);
-    if (result == 0)
-        result = watch_fd(&out->watch, process, &spawned->output, source_ready, out);
-    if (result == 0)
-        result = watch_fd(&err->watch, process, &spawned->error, source_ready, err);
-    if (result == 0)
-        result = spl_child_watch(&process->child, process->server->loop, spawned->pid,
-                                 child_exited, process);
-    return result;
-}
-
-/* A child that can't be joined is of no use. */
-static void discard_child(sps_process *process, const sp_spawn_result *spawned)
-{
-    const int fds[3] = {spawned->input, spawned->output, spawned->error};
-    for (int i = 0; i < 3; i++)
-        if (fds[i] >= 0)
-            close(fds[i]);
-    close_source(&process->sources[0]);
-    close_source(&process->sources[1]);
-    close_input(process);
-    (void)kill(-spawned->pid, SIGKILL);
-    while (waitpid(spawned->pid, NULL, 0) < 0 && errno == EINTR)
-        ;
-}
-
-int sp_channel_spawn(sp_channel *channel, const sp_spawn_options *given)
-{
-    sp_spawn_options options;
-    memset(&options, 0, sizeof options);
-    if (given == NULL || !sps_copy_sized(&options, sizeof options, given) ||
-        options.program == NULL)
-        return SP_EINVAL;
-    sp_engine *engine = sps_channel_engine(channel);
-    if (engine == NULL)
-        return SP_ECONN;
-    if (channel->spawned)
-        return SP_EALREADY;
-    if (!channel->started)
-        return SP_ESTATE;
-    sp_server *server = channel->conn->server;
-    sps_process *process = spb_calloc(&server->env, 1, sizeof *process);
-    if (process == NULL)
-        return SP_ENOMEM;
-    const char *const only_program[] = {options.program, NULL};
-    const char *const nothing[] = {NULL};
-    const sp_spawn_request request = {
-        .program = options.program,
-        .arguments = options.arguments != NULL ? options.arguments : only_program,
-        .environment = options.environment != NULL ? options.environment : nothing,
-        .directory = options.directory,
-        .username = sp_engine_username(engine),
-        .terminal = options.no_terminal ? NULL : channel->terminal,
-        .size = channel->size,
-        .modes = options.no_terminal || channel->terminal == NULL ? NULL : &channel->modes,
-    };
-    sp_spawn_result spawned = {.input = -1, .output = -1, .error = -1};
-    sp_spawner spawner = options.spawner != NULL ? options.spawner : sp_spawn_here;
-    int result = spawner(options.spawner_ctx, &request, &spawned);
-    if (result == 0) {
-        process->server = server;
-        process->terminal = request.terminal != NULL;
-        result = join(process, &spawned);
-        if (result != 0)
-            discard_child(process, &spawned);
-    }
-    if (result != 0) {
-        spb_free(&server->env, process);
-        return result;
-    }
-    process->channel = sp_channel_ref(channel);
-    process->exited = options.exited;
-    process->data = options.data;
-    channel->process = process;
-    channel->spawned = true;
-    spb_list_append(&server->processes, &process->link);
-    set_interest(process);
-    return 0;
-}
-
-pid_t sp_channel_pid(const sp_channel *channel)
-{
-    return channel->process != NULL && channel->process->child != NULL ? channel->process->pid : 0;
 }

@@ -1,5 +1,5 @@
-/* Questions: one answer, from any thread, and exactly one look at it by the loop. See question.h for
- * the rules that hold here. */
+/* Questions: one answer, from any thread, and exactly one look at it by the loop. See question.h
+ * for the rules that hold here. */
 #include "server/question.h"
 
 #include <string.h>

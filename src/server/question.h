@@ -6,8 +6,9 @@
  * handler returns. `in_handler` and `state` decide which of the two it is; both are accessed in
  * sequentially consistent order, so that at least one side sees the other.
  *
- * References: one of the connection's (dropped when applied or canceled), one of the handler's (kept
- * by SP_LATER until the release, else dropped when the handler returns), one of the post's. */
+ * References: one of the connection's (dropped when applied or canceled), one of the handler's
+ * (kept by SP_LATER until the release, else dropped when the handler returns), one of the post's.
+ */
 #ifndef SPS_QUESTION_H
 #define SPS_QUESTION_H
 
@@ -47,8 +48,8 @@ struct sps_question {
     uint64_t number;
     uint32_t channel;
     bool on_channel; /* `channel` means something */
-    bool settled; /* the connection has done with it: applied or canceled */
-    bool applied; /* the answer was looked at */
+    bool settled;    /* the connection has done with it: applied or canceled */
+    bool applied;    /* the answer was looked at */
 };
 
 /* Makes a question of `size` bytes (the struct that starts with an sps_question, and strings behind

@@ -1,5 +1,5 @@
-/* Channel requests: the question a session's handlers get, its answers, and what an accepted request
- * leaves on the channel. */
+/* Channel requests: the question a session's handlers get, its answers, and what an accepted
+ * request leaves on the channel. */
 #include "server/request_question.h"
 
 /* What acceptance records. False: out of memory or over a limit, which refuses. */
@@ -94,8 +94,7 @@ const char *sp_request_value(const sp_request *request)
 
 sp_channel *sp_request_channel(const sp_request *request)
 {
-    return request->q.conn == NULL ? NULL
-                                   : sps_channel_find(request->q.conn, request->q.channel);
+    return request->q.conn == NULL ? NULL : sps_channel_find(request->q.conn, request->q.channel);
 }
 
 typedef struct request_work {
@@ -109,8 +108,8 @@ static sp_answer call_work(void *work, sps_question *question)
     return item->work(SPB_CONTAINER(question, sp_request, q), item->data);
 }
 
-sp_answer sp_request_work(sp_request *request,
-                          sp_answer (*work)(sp_request *request, void *data), void *data)
+sp_answer sp_request_work(sp_request *request, sp_answer (*work)(sp_request *request, void *data),
+                          void *data)
 {
     const request_work item = {work, data};
     return sps_question_work(&request->q, call_work, &item, sizeof item);

@@ -7,7 +7,7 @@
 struct sp_request {
     sps_question q;
     sp_request_type type;
-    bool accepted; /* the answer */
+    bool accepted;    /* the answer */
     const char *text; /* these live behind the struct */
     const char *value;
     sp_term_size size;

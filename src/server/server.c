@@ -139,8 +139,7 @@ void sp_server_each_conn(sp_server *server, void (*visit)(sp_conn *conn, void *d
     spb_link *at = server->conns.next;
     while (at != &server->conns) {
         sp_conn *conn = SPB_CONTAINER(at, sp_conn, link);
-        sp_conn *next = at->next == &server->conns ? NULL
-                                                   : SPB_CONTAINER(at->next, sp_conn, link);
+        sp_conn *next = at->next == &server->conns ? NULL : SPB_CONTAINER(at->next, sp_conn, link);
         if (next != NULL)
             sp_conn_ref(next);
         visit(conn, data);

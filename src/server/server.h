@@ -71,10 +71,10 @@ typedef enum sps_conn_state {
 
 struct sp_conn {
     spb_link link;
-    sp_server *server;  /* NULL when gone */
+    sp_server *server; /* NULL when gone */
     spl_queue *queue;
-    sp_engine *engine;  /* NULL from SPS_CONN_ENDING on */
-    spl_watch *watch;   /* NULL: the socket is closed */
+    sp_engine *engine; /* NULL from SPS_CONN_ENDING on */
+    spl_watch *watch;  /* NULL: the socket is closed */
     spl_timer *timer;
     uint64_t timer_due; /* UINT64_MAX: not running */
     spl_task task;
@@ -89,7 +89,7 @@ struct sp_conn {
     spl_address local;
     int write_error; /* errno of the write that failed; nothing is written any more */
     unsigned char state;
-    bool running;       /* in sps_conn_run: what handlers do is looked at when they return */
+    bool running; /* in sps_conn_run: what handlers do is looked at when they return */
     bool input_ended;
     bool blocked;       /* the socket takes no more for now */
     bool authenticated; /* counted as such */

@@ -6,8 +6,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <stdio.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/wait.h>
 
 static spb_env env;
@@ -96,8 +96,8 @@ static void a_terminal(void **state)
 {
     (void)state;
     sp_spawn_result r;
-    assert_int_equal(start("tty; stty size; echo $TERM; echo $SSH_TTY; read x; echo got $x",
-                           "vt100", &r), 0);
+    assert_int_equal(
+        start("tty; stty size; echo $TERM; echo $SSH_TTY; read x; echo got $x", "vt100", &r), 0);
     assert_int_equal(r.output, -1);
     assert_int_equal(r.error, -1);
     assert_int_equal(spl_write(r.input, "line\n", 5), 5);
@@ -125,7 +125,9 @@ static void nothing_is_inherited(void **state)
     sp_spawn_result r;
     assert_int_equal(start("i=3; while [ $i -lt 64 ]; do [ -e /proc/$$/fd/$i ] && echo fd $i;"
                            "i=$((i+1)); done; grep -E 'Sig(Blk|Ign)' /proc/self/status;"
-                           "[ $(ps -o sid= -p $$) = $$ ] && echo leader", NULL, &r), 0);
+                           "[ $(ps -o sid= -p $$) = $$ ] && echo leader",
+                           NULL, &r),
+                     0);
     sigprocmask(SIG_SETMASK, &before, NULL);
     signal(SIGTERM, SIG_DFL);
     char text[512];
@@ -212,7 +214,7 @@ static void no_signal_from_a_broken_pipe(void **state)
     close(fds[1]);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
     close(fds[0]);
-    struct iovec vector = {.iov_base = (void *)(uintptr_t)"x", .iov_len = 1};
+    struct iovec vector = {.iov_base = (void *)(uintptr_t) "x", .iov_len = 1};
     assert_int_equal(spl_send(fds[1], &vector, 1), SP_EIO);
     close(fds[1]);
 }
@@ -230,12 +232,9 @@ static void signal_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(three_pipes),
-        cmocka_unit_test(a_terminal),
-        cmocka_unit_test(nothing_is_inherited),
-        cmocka_unit_test(what_cannot_run_says_why),
-        cmocka_unit_test(ends_are_noticed),
-        cmocka_unit_test(no_signal_from_a_broken_pipe),
+        cmocka_unit_test(three_pipes),          cmocka_unit_test(a_terminal),
+        cmocka_unit_test(nothing_is_inherited), cmocka_unit_test(what_cannot_run_says_why),
+        cmocka_unit_test(ends_are_noticed),     cmocka_unit_test(no_signal_from_a_broken_pipe),
         cmocka_unit_test(signal_names),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);

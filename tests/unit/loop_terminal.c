@@ -19,8 +19,8 @@ static struct termios apply(const sp_term_mode *modes, size_t count, uint32_t sp
 static void flags_go_on_and_off(void **state)
 {
     (void)state;
-    const sp_term_mode modes[] = {{53, 0}, {51, 0}, {50, 7}, {36, 1}, {38, 0}, {70, 1}, {72, 1},
-                                  {92, 1}};
+    const sp_term_mode modes[] = {{53, 0}, {51, 0}, {50, 7}, {36, 1},
+                                  {38, 0}, {70, 1}, {72, 1}, {92, 1}};
     struct termios t = apply(modes, sizeof modes / sizeof modes[0], 0);
     assert_false(t.c_lflag & ECHO);
     assert_false(t.c_lflag & ICANON);

@@ -173,8 +173,7 @@ static sps_question *make_probe(uint64_t number)
     applied = missed = cleared = 0;
     verdict = false;
     sp_event event = password_event(number);
-    sps_question *question =
-        sps_question_new(conns[0], &event, &probe_kind, sizeof(probe));
+    sps_question *question = sps_question_new(conns[0], &event, &probe_kind, sizeof(probe));
     assert_non_null(question);
     return question;
 }
@@ -334,8 +333,7 @@ static void threads_race_with_the_end(void **state)
         sp_server_stop(server);
         pthread_t threads[THREADS];
         for (int i = 0; i < THREADS; i++)
-            assert_int_equal(pthread_create(&threads[i], NULL, answerer, i % 2 ? server : NULL),
-                             0);
+            assert_int_equal(pthread_create(&threads[i], NULL, answerer, i % 2 ? server : NULL), 0);
         assert_int_equal(sp_server_run(server), 0);
         if (round % 2 == 0)
             sp_server_free(server); /* with threads still answering */

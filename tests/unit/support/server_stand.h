@@ -26,8 +26,8 @@ static inline sp_server *stand_server(const sp_server_handlers *handlers, void *
     const sp_server_handlers none = {SP_SERVER_HANDLERS_INIT};
     sp_server *server = NULL;
     char reason[200] = "";
-    int result = sp_server_new(&server, &options, handlers != NULL ? handlers : &none, data,
-                               reason, sizeof reason);
+    int result = sp_server_new(&server, &options, handlers != NULL ? handlers : &none, data, reason,
+                               sizeof reason);
     if (result != 0)
         fail_msg("%s", reason);
     sp_key_unref(key);
