@@ -47,7 +47,7 @@ typedef struct sp_spawn_options {
     size_t size;
     const char *program;
     const char *const *arguments;   /* NULL: { program } */
-    const char *const *environment; /* NULL: empty; with a terminal, SSH_TTY is set, and TERM if absent */
+    const char *const *environment; /* NULL: empty; with a terminal: SSH_TTY set, TERM if absent */
     const char *directory;
     bool no_terminal;     /* pipes even if the client has a terminal */
     sp_spawner spawner;   /* NULL: sp_spawn_here */

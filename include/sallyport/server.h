@@ -92,8 +92,8 @@ SP_API void sp_server_free(sp_server *server);
 SP_API void *sp_server_data(const sp_server *server);
 
 /* Listens on an address: a numeric IPv4 or IPv6 address, or "" or NULL for all of both kinds (one
- * listener; an IPv4 peer shows as IPv4). May be called several times. Port 0: any; sp_server_port tells which. Errors: SP_EADDRINUSE, SP_EACCES,
- * SP_EINVAL, SP_EIO. */
+ * listener; an IPv4 peer shows as IPv4). May be called several times. Port 0: any; sp_server_port
+ * tells which. Errors: SP_EADDRINUSE, SP_EACCES, SP_EINVAL, SP_EIO. */
 SP_API int sp_server_listen(sp_server *server, const char *address, uint16_t port);
 /* Listens on a socket that is bound and listening already. The server owns it from here on, also
  * when this fails. */
