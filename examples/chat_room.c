@@ -31,7 +31,7 @@ static void session_started(sp_channel *channel)
         sp_channel_exit(channel, 1); /* no seat left */
         return;
     }
-    *m = (struct member){ .channel = channel, .wipe = terminal ? "\r\033[K" : "" };
+    *m = (struct member){.channel = channel, .wipe = terminal ? "\r\033[K" : ""};
     sp_channel_set_data(channel, m);
     say(channel, " came in", "");
 }
@@ -70,7 +70,7 @@ static void connection_lost(sp_channel *channel, const sp_conn_error *error)
 int main(int argc, char **argv)
 {
     static sp_session_handlers session = {
-        SP_SESSION_HANDLERS_INIT, .shell_requested = example_shell,
+        SP_SESSION_HANDLERS_INIT,           .shell_requested = example_shell,
         .session_started = session_started, .data_received = data_received,
         .connection_lost = connection_lost,
     };

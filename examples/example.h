@@ -18,7 +18,7 @@ typedef struct example {
 
 static inline example example_arguments(int argc, char **argv)
 {
-    example e = { .port = argc > 1 ? (uint16_t)strtoul(argv[1], NULL, 10) : 0, .host_key = NULL };
+    example e = {.port = argc > 1 ? (uint16_t)strtoul(argv[1], NULL, 10) : 0, .host_key = NULL};
     int result = argc > 2 ? sp_key_load_private(&e.host_key, argv[2], NULL)
                           : sp_key_generate(&e.host_key, SP_KEY_ED25519, 0);
 
@@ -53,9 +53,11 @@ static inline void example_on_signal(int number)
 /* Ctrl-C, or kill, ends in an orderly way. */
 static inline void example_stop_on_signals(sp_server *server)
 {
+    struct sigaction action = {.sa_handler = example_on_signal};
+
     example_running = server;
-    (void)signal(SIGINT, example_on_signal);
-    (void)signal(SIGTERM, example_on_signal);
+    (void)sigaction(SIGINT, &action, NULL);
+    (void)sigaction(SIGTERM, &action, NULL);
 }
 
 /* Makes a server, listens, runs until the server is stopped, and frees everything. */

@@ -30,8 +30,8 @@ static sp_kbdint_support kbdint_auth_supported(sp_conn *conn)
 
 static sp_answer ask(sp_auth *auth, const char *instructions)
 {
-    static const sp_prompt prompt = { "Code: ", true };
-    const sp_challenge c = { .instructions = instructions, .prompts = &prompt, .prompt_count = 1 };
+    static const sp_prompt prompt = {"Code: ", true};
+    const sp_challenge c = {.instructions = instructions, .prompts = &prompt, .prompt_count = 1};
     return sp_answered(sp_auth_challenge(auth, &c));
 }
 

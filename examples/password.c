@@ -36,7 +36,7 @@ static sp_answer change_password(sp_conn *conn, sp_auth *auth, const char *usern
         return SP_REJECT;
     if (strlen(new_password) < 8)
         return sp_answered(sp_auth_change_required(auth, "Too short: 8 characters at least", "en"));
-    strcpy(bobs_new_password, new_password);
+    memcpy(bobs_new_password, new_password, strlen(new_password) + 1);
     return SP_ACCEPT;
 }
 

@@ -1,6 +1,6 @@
-/* Slow answers that delay nobody else: SP_LATER with an answer from a timer, and a blocking function
- * on the thread pool (sp_work). Each takes two seconds; the password is "slow".
- *     ssh -p PORT ann@127.0.0.1 */
+/* Slow answers that delay nobody else: SP_LATER with an answer from a timer, and a blocking
+ * function on the thread pool (sp_work). Each takes two seconds; the password is "slow". ssh -p
+ * PORT ann@127.0.0.1 */
 #include <unistd.h>
 
 #include "example.h"
@@ -42,7 +42,7 @@ static sp_answer begin_auth(sp_conn *conn, sp_auth *auth, const char *username)
         free(l);
         return SP_REJECT;
     }
-    *l = (lookup){ auth, timer };
+    *l = (lookup){auth, timer};
     sp_conn_set_data(conn, l);
     return SP_LATER;
 }

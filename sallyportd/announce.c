@@ -70,7 +70,7 @@ static void write_ours(FILE *out, const listeners *l, const host_keys *keys)
 
 int announce_known_hosts(const account *a, const listeners *l, const host_keys *keys)
 {
-    const file_rules rules = { .uid = a->uid };
+    const file_rules rules = {.uid = a->uid};
     char problem[512];
     size_t length;
     bool absent;

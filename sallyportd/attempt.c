@@ -107,8 +107,8 @@ static void work(void *data)
         a->right = password_check(p, sp_auth_password(a->auth));
         break;
     case METHOD_KBDINT:
-        a->right = sp_auth_response_count(a->auth) == 1 &&
-                   password_check(p, sp_auth_response(a->auth, 0));
+        a->right =
+            sp_auth_response_count(a->auth) == 1 && password_check(p, sp_auth_response(a->auth, 0));
         break;
     case METHOD_NONE:
         break;

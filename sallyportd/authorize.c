@@ -50,10 +50,10 @@ static void report_line(void *ctx, unsigned line, const char *reason)
 static sp_authorized_keys *load(const program *p, char *path)
 {
     /* Our own file: the walk up ends at the state directory. */
-    const file_rules rules = { .strict = p->options->strict_modes != 0,
-                               .uid = p->account->uid,
-                               .home = p->client_key_accepted ? p->account->state_directory
-                                                              : p->account->home };
+    const file_rules rules = {.strict = p->options->strict_modes != 0,
+                              .uid = p->account->uid,
+                              .home = p->client_key_accepted ? p->account->state_directory
+                                                             : p->account->home};
     sp_authorized_keys *list = NULL;
     char problem[512];
     size_t length;
@@ -110,7 +110,7 @@ static bool look_for_key(const sp_authorized_keys *list, void *data)
 
 bool authorize_key(const program *p, const sp_key *key)
 {
-    key_search search = { key, false };
+    key_search search = {key, false};
 
     if (sp_key_get_type(key) == SP_KEY_RSA && sp_key_bits(key) < p->options->required_rsa_size)
         return false;

@@ -96,7 +96,7 @@ static void on_nothing(int number)
 /* A handler that does nothing rather than SIG_IGN: users' processes must not inherit that. */
 static void catch_signal(int number, void (*handler)(int))
 {
-    struct sigaction action = { .sa_handler = handler, .sa_flags = SA_RESTART };
+    struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
 
     (void)sigemptyset(&action.sa_mask);
     (void)sigaction(number, &action, NULL);

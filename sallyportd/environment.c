@@ -81,8 +81,8 @@ int environment_make(string_list *list, const login *l, const sp_channel *channe
         bad |= put_line(list, text_copy(o->set_env.items[i]));
     bad |= put_line(list, text_format("SSH_CLIENT=%s %u %u", l->peer, (unsigned)l->peer_port,
                                       (unsigned)l->local_port));
-    bad |= put_line(list, text_format("SSH_CONNECTION=%s %u %s %u", l->peer,
-                                      (unsigned)l->peer_port, l->local, (unsigned)l->local_port));
+    bad |= put_line(list, text_format("SSH_CONNECTION=%s %u %s %u", l->peer, (unsigned)l->peer_port,
+                                      l->local, (unsigned)l->local_port));
     if (terminal != NULL && *terminal != '\0')
         bad |= put(list, "TERM", terminal);
     if (original != NULL)

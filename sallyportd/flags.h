@@ -5,12 +5,12 @@
 #include "options.h"
 
 typedef struct flags {
-    bool foreground;  /* -D */
-    unsigned debug;   /* -d, -dd, -ddd */
-    bool to_stderr;   /* -e */
-    bool inetd;       /* -i */
-    bool test;        /* -t */
-    bool print;       /* -T */
+    bool foreground;      /* -D */
+    unsigned debug;       /* -d, -dd, -ddd */
+    bool to_stderr;       /* -e */
+    bool inetd;           /* -i */
+    bool test;            /* -t */
+    bool print;           /* -T */
     const char *log_file; /* -E */
 } flags;
 

@@ -20,7 +20,7 @@ static int make_directories(const char *path)
     char *copy = text_copy(path);
     int result = copy != NULL ? 0 : -1;
 
-    for (char *at = copy; result == 0 && at != NULL; ) {
+    for (char *at = copy; result == 0 && at != NULL;) {
         at = strchr(at + 1, '/');
         if (at != NULL)
             *at = '\0';
@@ -170,9 +170,9 @@ static int load_own_host_keys(host_keys *keys, const options *o, const account *
     static const struct {
         const char *name;
         sp_key_type type;
-    } own[] = { { "ssh_host_ed25519_key", SP_KEY_ED25519 },
-                { "ssh_host_ecdsa_key", SP_KEY_ECDSA_P256 },
-                { "ssh_host_rsa_key", SP_KEY_RSA } };
+    } own[] = {{"ssh_host_ed25519_key", SP_KEY_ED25519},
+               {"ssh_host_ecdsa_key", SP_KEY_ECDSA_P256},
+               {"ssh_host_rsa_key", SP_KEY_RSA}};
     int result = 0;
 
     for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {

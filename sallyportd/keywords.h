@@ -67,8 +67,7 @@ option_result bad_value(option_problem *problem, const char *format, ...)
 option_result no_memory(option_problem *problem);
 
 /* A path made absolute; "none" leaves NULL in `*place`. */
-option_result place_path(const keyword *k, const char *word, char **place,
-                         option_problem *problem);
+option_result place_path(const keyword *k, const char *word, char **place, option_problem *problem);
 
 /* values.c: single values */
 option_result read_flag(const keyword *, const option_values *, options *, option_problem *);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <netdb.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -38,28 +39,26 @@ static void note_bound(listener *item)
     struct sockaddr_storage bound;
     socklen_t length = sizeof bound;
     char port[NI_MAXSERV];
-    unsigned number = 0;
 
     if (getsockname(item->fd, (struct sockaddr *)&bound, &length) == 0 &&
         getnameinfo((struct sockaddr *)&bound, length, item->host, sizeof item->host, port,
-                    sizeof port, NI_NUMERICHOST | NI_NUMERICSERV) == 0 &&
-        sscanf(port, "%u", &number) == 1)
-        item->port = (uint16_t)number;
+                    sizeof port, NI_NUMERICHOST | NI_NUMERICSERV) == 0)
+        item->port = (uint16_t)strtoul(port, NULL, 10);
 }
 
 static void open_one(listeners *l, const options *o, const char *host, uint16_t port)
 {
-    struct addrinfo hints = { .ai_family = o->family,
-                              .ai_socktype = SOCK_STREAM,
-                              .ai_flags = AI_PASSIVE | AI_NUMERICSERV };
+    struct addrinfo hints = {.ai_family = o->family,
+                             .ai_socktype = SOCK_STREAM,
+                             .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
     struct addrinfo *found = NULL;
     char service[8];
 
     (void)snprintf(service, sizeof service, "%u", (unsigned)port);
     int error = getaddrinfo(strcmp(host, "*") == 0 ? NULL : host, service, &hints, &found);
     if (error != 0) {
-        log_error("Address %s: %s", host, error == EAI_SYSTEM ? strerror(errno)
-                                                              : gai_strerror(error));
+        log_error("Address %s: %s", host,
+                  error == EAI_SYSTEM ? strerror(errno) : gai_strerror(error));
         return;
     }
     for (const struct addrinfo *at = found; at != NULL && l->count < SOCKETS_MAX;

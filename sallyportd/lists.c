@@ -1,10 +1,10 @@
 /* lists.c: readers of values that are lists: paths, patterns, variables, algorithms, methods and
  * subsystems. */
 #include <limits.h>
+#include <sallyport.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sallyport.h>
 
 #include "keywords.h"
 #include "patterns.h"
@@ -30,8 +30,7 @@ option_result read_paths(const keyword *k, const option_values *values, options 
     char *path = NULL;
     option_result result = place_path(k, values->words->items[0], &path, problem);
 
-    if (result == OPTION_OK && path != NULL &&
-        list_add(MEMBER(k, o, string_list), path) != 0)
+    if (result == OPTION_OK && path != NULL && list_add(MEMBER(k, o, string_list), path) != 0)
         result = no_memory(problem);
     free(path);
     return result;
@@ -121,10 +120,10 @@ option_result read_algorithms(const keyword *k, const option_values *values, opt
     const algorithm_kind *kind = k->detail;
     const char *word = values->words->items[0];
     char prefix = *word != '\0' && strchr("+-^", *word) != NULL ? *word : '\0';
-    string_list named = { NULL, 0 };
-    string_list supported = { NULL, 0 };
-    string_list defaults = { NULL, 0 };
-    string_list result = { NULL, 0 };
+    string_list named = {NULL, 0};
+    string_list supported = {NULL, 0};
+    string_list defaults = {NULL, 0};
+    string_list result = {NULL, 0};
     option_result outcome = OPTION_OK;
 
     if (add_names(&named, word + (prefix != '\0')) != 0 ||
@@ -133,8 +132,8 @@ option_result read_algorithms(const keyword *k, const option_values *values, opt
         outcome = no_memory(problem);
     for (size_t i = 0; outcome == OPTION_OK && prefix != '-' && i < named.count; i++)
         if (!list_has(&supported, named.items[i]))
-            outcome = bad_value(problem, "%s: unknown %s '%s'", k->name, kind->noun,
-                                named.items[i]);
+            outcome =
+                bad_value(problem, "%s: unknown %s '%s'", k->name, kind->noun, named.items[i]);
     if (outcome == OPTION_OK && combine(&result, prefix, &defaults, &named) != 0)
         outcome = no_memory(problem);
     if (outcome == OPTION_OK && (named.count == 0 || result.count == 0))
@@ -156,7 +155,7 @@ option_result read_algorithms(const keyword *k, const option_values *values, opt
 
 static login_method method_by_name(const char *name, size_t length)
 {
-    static const login_method all[] = { METHOD_PUBLIC_KEY, METHOD_PASSWORD, METHOD_KBDINT };
+    static const login_method all[] = {METHOD_PUBLIC_KEY, METHOD_PASSWORD, METHOD_KBDINT};
 
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         const char *known = method_name(all[i]);
@@ -199,7 +198,7 @@ option_result read_methods(const keyword *k, const option_values *values, option
     if (words->count > CHAINS_MAX)
         return bad_value(problem, "%s: more than %d lists", k->name, CHAINS_MAX);
     for (size_t i = 0; result == OPTION_OK && i < words->count; i++) {
-        method_chain chain = { { 0 }, 0 };
+        method_chain chain = {{0}, 0};
         result = read_chain(words->items[i], &chain, problem);
         o->chains[o->chain_count++] = chain;
     }

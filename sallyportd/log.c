@@ -17,7 +17,7 @@ static struct {
     sp_log_level level;
     int file;
     bool starting;
-} log_state = { LOG_TO_STDERR, SP_LOG_INFO, -1, true };
+} log_state = {LOG_TO_STDERR, SP_LOG_INFO, -1, true};
 
 int log_open(log_target target, const char *path, sp_log_level level, int facility)
 {

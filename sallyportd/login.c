@@ -73,7 +73,7 @@ typedef struct banner_work {
 static void banner_read(void *data)
 {
     banner_work *w = data;
-    const file_rules rules = { .strict = false };
+    const file_rules rules = {.strict = false};
     char problem[512];
     size_t length;
     bool absent;
@@ -168,8 +168,8 @@ static sp_answer validate_password(sp_conn *conn, sp_auth *auth, const char *use
 static sp_answer get_kbdint_challenge(sp_conn *conn, sp_auth *auth, const char *username,
                                       const char *language, const char *submethods)
 {
-    static const sp_prompt prompt = { "Password: ", false };
-    static const sp_challenge challenge = { .prompts = &prompt, .prompt_count = 1 };
+    static const sp_prompt prompt = {"Password: ", false};
+    static const sp_challenge challenge = {.prompts = &prompt, .prompt_count = 1};
 
     (void)conn;
     (void)username;

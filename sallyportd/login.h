@@ -16,10 +16,10 @@ typedef struct login {
     uint16_t peer_port;
     uint16_t local_port;
     bool banner_sent;
-    bool known;         /* the name tried is ours, and may log in */
+    bool known; /* the name tried is ours, and may log in */
     bool authenticated;
-    login_method method;    /* of the attempt that is or was last made */
-    char proof[PROOF_SIZE]; /* for the log: type and fingerprint of its key */
+    login_method method;           /* of the attempt that is or was last made */
+    char proof[PROOF_SIZE];        /* for the log: type and fingerprint of its key */
     uint8_t positions[CHAINS_MAX]; /* how far each list of AuthenticationMethods has been gone */
 } login;
 

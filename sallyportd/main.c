@@ -72,7 +72,7 @@ static int load_keys(program *p, host_keys *keys)
 
 static int test_only(const flags *f, const program *p)
 {
-    host_keys keys = { .count = 0 };
+    host_keys keys = {.count = 0};
 
     if (host_keys_load(&keys, p->options, p->account, false) != 0) {
         log_error("No host key can be used");
@@ -86,7 +86,7 @@ static int test_only(const flags *f, const program *p)
 
 static int start(program *p, const flags *f)
 {
-    host_keys keys = { .count = 0 };
+    host_keys keys = {.count = 0};
     static listeners sockets;
     int detached = -1;
     int code = load_keys(p, &keys);
@@ -114,7 +114,7 @@ int main(int argc, char **argv)
 {
     options o;
     flags f;
-    account a = { .name = NULL };
+    account a = {.name = NULL};
     int code;
 
     daemon_sanitise();
@@ -128,10 +128,8 @@ int main(int argc, char **argv)
             code = 255;
     }
     if (code < 0) {
-        program p = { .options = &o,
-                      .account = &a,
-                      .door = spawn_door_here(),
-                      .one_connection = f.debug > 0 };
+        program p = {
+            .options = &o, .account = &a, .door = spawn_door_here(), .one_connection = f.debug > 0};
         code = f.test || f.print ? test_only(&f, &p) : start(&p, &f);
     }
     account_free(&a);

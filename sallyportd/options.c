@@ -2,21 +2,21 @@
 #include "options.h"
 
 #include <ctype.h>
+#include <sallyport.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sallyport.h>
 #include <sys/socket.h>
 #include <syslog.h>
 
 #include "keywords.h"
 
 static const char *const aliases[][2] = {
-    { "ChallengeResponseAuthentication", "KbdInteractiveAuthentication" },
-    { "SkeyAuthentication", "KbdInteractiveAuthentication" },
-    { "PubkeyAcceptedKeyTypes", "PubkeyAcceptedAlgorithms" },
-    { "DSAAuthentication", "PubkeyAuthentication" },
+    {"ChallengeResponseAuthentication", "KbdInteractiveAuthentication"},
+    {"SkeyAuthentication", "KbdInteractiveAuthentication"},
+    {"PubkeyAcceptedKeyTypes", "PubkeyAcceptedAlgorithms"},
+    {"DSAAuthentication", "PubkeyAuthentication"},
 };
 
 int options_init(options *o)
@@ -83,12 +83,13 @@ sp_log_level options_log_level(const options *o)
 
 void options_free(options *o)
 {
-    string_list *lists[] = { &o->host_keys,  &o->authorized_keys_files, &o->allow_users,
-                             &o->deny_users, &o->accept_env,            &o->set_env };
-    char *texts[] = { o->banner,         o->version_addendum,    o->password_file,
-                      o->ciphers,        o->macs,                o->kex_algorithms,
-                      o->key_algorithms, o->host_key_algorithms, o->force_command,
-                      o->pid_file };
+    string_list *lists[] = {&o->host_keys,   &o->authorized_keys_files,
+                            &o->allow_users, &o->deny_users,
+                            &o->accept_env,  &o->set_env};
+    char *texts[] = {
+        o->banner,        o->version_addendum, o->password_file,  o->ciphers,
+        o->macs,          o->kex_algorithms,   o->key_algorithms, o->host_key_algorithms,
+        o->force_command, o->pid_file};
 
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
         list_clear(lists[i]);
@@ -187,7 +188,7 @@ static option_result named_line(const char *name, char *rest, options *o, option
     size_t index = 0;
     const keyword *k = find_keyword(name, &index);
     const lacking_word *lacks = lacking_word_find(name);
-    string_list words = { NULL, 0 };
+    string_list words = {NULL, 0};
     option_result result;
 
     for (size_t end = strlen(rest); end > 0 && isspace((unsigned char)rest[end - 1]); end--)
@@ -198,7 +199,7 @@ static option_result named_line(const char *name, char *rest, options *o, option
     int split = text_split(&words, rest);
     if (split == -2 && k != NULL && (k->flags & KEYWORD_RAW) != 0)
         split = words.count > 0 || list_add(&words, rest) == 0 ? 0 : -1;
-    const option_values values = { &words, rest };
+    const option_values values = {&words, rest};
     if (split == -1)
         result = no_memory(problem);
     else if (split != 0)

@@ -15,10 +15,10 @@
 
 static bool hash_from_file(const program *p, char hash[HASH_SIZE], char *problem, size_t size)
 {
-    const file_rules rules = { .strict = p->options->strict_modes != 0,
-                               .secret = true,
-                               .uid = p->account->uid,
-                               .home = p->account->home };
+    const file_rules rules = {.strict = p->options->strict_modes != 0,
+                              .secret = true,
+                              .uid = p->account->uid,
+                              .home = p->account->home};
     size_t length;
     bool absent;
     char *text = file_read(p->options->password_file, &rules, &length, &absent, problem, size);

@@ -2,9 +2,9 @@
  * `-o`, line by line. */
 #include <ctype.h>
 #include <inttypes.h>
+#include <sallyport.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sallyport.h>
 #include <sys/socket.h>
 
 #include "keywords.h"

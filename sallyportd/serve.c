@@ -42,7 +42,7 @@ static int make_server(program *p, const host_keys *keys)
 {
     const options *o = p->options;
     sp_server_options to = SP_SERVER_OPTIONS_INIT;
-    sp_server_handlers handlers = { SP_SERVER_HANDLERS_INIT };
+    sp_server_handlers handlers = {SP_SERVER_HANDLERS_INIT};
     char reason[256] = "";
     char *version = NULL;
 
@@ -58,8 +58,8 @@ static int make_server(program *p, const host_keys *keys)
     int result = sp_server_new(&p->server, &to, &handlers, p, reason, sizeof reason);
     free(version);
     if (result != 0)
-        log_error("The server can't be started: %s", *reason != '\0' ? reason
-                                                                     : sp_strerror(result));
+        log_error("The server can't be started: %s",
+                  *reason != '\0' ? reason : sp_strerror(result));
     return result;
 }
 

@@ -92,8 +92,8 @@ static const char *choose_command(const options *o, const sp_channel *channel,
                                   const char **original)
 {
     const char *name = sp_channel_get_subsystem(channel);
-    const char *command = name != NULL ? subsystem_command(o, name)
-                                       : sp_channel_get_command(channel);
+    const char *command =
+        name != NULL ? subsystem_command(o, name) : sp_channel_get_command(channel);
 
     *original = o->force_command != NULL ? command : NULL;
     return o->force_command != NULL ? o->force_command : command;
@@ -118,8 +118,8 @@ static const char *start_directory(sp_channel *channel, const account *a)
     if (access(a->home, X_OK) == 0)
         return a->home;
 
-    char *text = text_format("The home directory %s can't be entered: %s\r\n", a->home,
-                             strerror(errno));
+    char *text =
+        text_format("The home directory %s can't be entered: %s\r\n", a->home, strerror(errno));
     if (text != NULL)
         (void)sp_channel_write_stderr(channel, text, strlen(text));
     free(text);
@@ -131,8 +131,8 @@ static int start_process(sp_channel *channel, const login *l)
     const program *p = l->program;
     const char *original;
     const char *command = choose_command(p->options, channel, &original);
-    string_list arguments = { NULL, 0 };
-    string_list environment = { NULL, 0 };
+    string_list arguments = {NULL, 0};
+    string_list environment = {NULL, 0};
     sp_spawn_options spawn = SP_SPAWN_OPTIONS_INIT;
     int result = SP_ENOMEM;
 
@@ -175,20 +175,17 @@ static void session_started(sp_channel *channel)
 static sp_answer session_requested(sp_conn *conn, sp_open *open)
 {
     static const sp_session_handlers handlers = {
-        SP_SESSION_HANDLERS_INIT,
-        .pty_requested = pty_requested,
-        .env_requested = env_requested,
-        .shell_requested = shell_requested,
-        .exec_requested = exec_requested,
-        .subsystem_requested = subsystem_requested,
+        SP_SESSION_HANDLERS_INIT,           .pty_requested = pty_requested,
+        .env_requested = env_requested,     .shell_requested = shell_requested,
+        .exec_requested = exec_requested,   .subsystem_requested = subsystem_requested,
         .session_started = session_started,
     };
     const login *l = sp_conn_data(conn);
 
     /* 0 means no limit of its own to the library. */
     if (l == NULL || l->program->options->max_sessions == 0)
-        return sp_answered(sp_open_refuse(open, SP_OPEN_ADMINISTRATIVELY_PROHIBITED,
-                                          "no sessions allowed"));
+        return sp_answered(
+            sp_open_refuse(open, SP_OPEN_ADMINISTRATIVELY_PROHIBITED, "no sessions allowed"));
     return sp_answered(sp_open_session(open, &handlers, NULL, NULL));
 }
 

@@ -14,7 +14,7 @@ typedef struct spawn_door {
 /* The door of a server that serves the user it runs as: a plain fork and exec. */
 static inline spawn_door spawn_door_here(void)
 {
-    return (spawn_door){ sp_spawn_here, NULL };
+    return (spawn_door){sp_spawn_here, NULL};
 }
 
 #endif

@@ -36,8 +36,8 @@ char *text_copy(const char *text)
 /* Takes over `text`, also on failure. */
 static int list_own(string_list *list, char *text)
 {
-    char **items = text == NULL ? NULL
-                                : realloc(list->items, (list->count + 2) * sizeof *list->items);
+    char **items =
+        text == NULL ? NULL : realloc(list->items, (list->count + 2) * sizeof *list->items);
 
     if (items == NULL) {
         free(text);

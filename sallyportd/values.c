@@ -50,8 +50,7 @@ option_result read_choice(const keyword *k, const option_values *values, options
 option_result read_flag(const keyword *k, const option_values *values, options *o,
                         option_problem *problem)
 {
-    static const choice yes_no[] = { { "yes", 1 }, { "true", 1 }, { "no", 0 }, { "false", 0 },
-                                     { NULL, 0 } };
+    static const choice yes_no[] = {{"yes", 1}, {"true", 1}, {"no", 0}, {"false", 0}, {NULL, 0}};
     const char *word = values->words->items[0];
 
     for (const choice *c = yes_no; c->name != NULL; c++) {
@@ -98,7 +97,7 @@ static bool parse_time(const char *text, uint32_t *seconds)
     static const struct {
         char unit;
         uint32_t seconds;
-    } units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 }, { 'w', 604800 } };
+    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}, {'w', 604800}};
     const uint64_t most = UINT32_MAX / 1000 - 1;
     uint64_t sum = 0;
 
@@ -132,8 +131,7 @@ option_result read_time(const keyword *k, const option_values *values, options *
     return OPTION_OK;
 }
 
-option_result place_path(const keyword *k, const char *word, char **place,
-                         option_problem *problem)
+option_result place_path(const keyword *k, const char *word, char **place, option_problem *problem)
 {
     char directory[PATH_MAX];
 
@@ -225,7 +223,7 @@ option_result read_listen(const keyword *k, const option_values *values, options
                           option_problem *problem)
 {
     const char *word = values->words->items[0];
-    listen_address address = { NULL, true, 0 };
+    listen_address address = {NULL, true, 0};
 
     if (values->words->count > 1)
         return bad_value(problem, "%s: routing domains are not supported", k->name);
