@@ -301,7 +301,7 @@ static void wrong_use(void **unused)
         assert_false(spc_seal(sealing, 0, NULL, 0, out));
         spc_protection_free(sealing);
         sealing = make(pairs[i], true);
-        assert_false(seal_at(sealing, 0, packet, 15, out));
+        assert_false(seal_at(sealing, 0, packet, 11, out));
         spc_protection_free(sealing);
     }
     /* Authenticated ciphers take no MAC, the others need one. */
