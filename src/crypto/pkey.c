@@ -80,6 +80,32 @@ int spc_pkey_adopt(spc_pkey **out, const spb_env *env, EVP_PKEY *pkey)
     return 0;
 }
 
+/* RSA by a trial signature, which spc_sign verifies: libcrypto's own check would also prove the
+ * factors prime, which takes minutes for large keys. */
+static bool rsa_consistent(const spc_pkey *k)
+{
+    static const char algorithm[] = "rsa-sha2-256";
+    const spb_span trial = {(const uint8_t *)algorithm, sizeof algorithm - 1};
+    spb_buffer signature;
+
+    spb_buffer_init(&signature, k->env, SP_SIGNATURE_MAX);
+    bool good = spc_sign(k, spc_signature_find(trial), trial, &signature);
+    spb_buffer_free(&signature);
+    return good;
+}
+
+bool spc_pkey_consistent(const spc_pkey *k)
+{
+    EVP_PKEY_CTX *ctx = NULL;
+
+    if (k->type == SP_KEY_RSA)
+        return rsa_consistent(k);
+    bool good = SPC_TRY((ctx = EVP_PKEY_CTX_new_from_pkey(NULL, k->pkey, NULL)) != NULL) &&
+                SPC_TRY(EVP_PKEY_pairwise_check(ctx) == 1);
+    EVP_PKEY_CTX_free(ctx);
+    return good;
+}
+
 void spc_pkey_free(spc_pkey *k)
 {
     if (k == NULL)

@@ -21,6 +21,9 @@ struct spc_pkey {
  * what we don't take. */
 int spc_pkey_adopt(spc_pkey **out, const spb_env *env, EVP_PKEY *pkey) SPC_MUST_CHECK;
 
+/* Do the halves of a private key belong together? */
+bool spc_pkey_consistent(const spc_pkey *k) SPC_MUST_CHECK;
+
 /* libcrypto's hash name for EVP_DigestSign and EVP_DigestVerify; NULL for ed25519. */
 const char *spc_signature_digest(const spc_signature *alg);
 

@@ -47,7 +47,6 @@ static bool from_builder(spc_pkey **out, const spb_env *env, const char *algorit
 {
     OSSL_PARAM *params = NULL;
     EVP_PKEY_CTX *ctx = NULL;
-    EVP_PKEY_CTX *check = NULL;
     EVP_PKEY *pkey = NULL;
     bool good = SPC_TRY((params = OSSL_PARAM_BLD_to_param(builder)) != NULL) &&
                 SPC_TRY((ctx = EVP_PKEY_CTX_new_from_name(NULL, algorithm, NULL)) != NULL) &&
@@ -55,14 +54,15 @@ static bool from_builder(spc_pkey **out, const spb_env *env, const char *algorit
                 SPC_TRY(EVP_PKEY_fromdata(ctx, &pkey,
                                           private_too ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY,
                                           params) == 1);
-    if (good && private_too)
-        good = SPC_TRY((check = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL)) != NULL) &&
-               SPC_TRY(EVP_PKEY_pairwise_check(check) == 1);
     if (good)
         good = spc_pkey_adopt(out, env, pkey) == 0;
     else
         EVP_PKEY_free(pkey);
-    EVP_PKEY_CTX_free(check);
+    if (good && private_too && !spc_pkey_consistent(*out)) {
+        spc_pkey_free(*out);
+        *out = NULL;
+        good = false;
+    }
     EVP_PKEY_CTX_free(ctx);
     OSSL_PARAM_free(params);
     return good;

@@ -4,7 +4,6 @@
 
 #include <limits.h>
 #include <openssl/bio.h>
-#include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <string.h>
@@ -27,16 +26,6 @@ static int pem_passphrase(char *out, int size, int writing, void *data)
     return (int)length;
 }
 
-/* PEM gives numbers that nobody has compared with each other yet. */
-static bool pem_key_consistent(EVP_PKEY *pkey)
-{
-    EVP_PKEY_CTX *ctx = NULL;
-    bool good = SPC_TRY((ctx = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL)) != NULL) &&
-                SPC_TRY(EVP_PKEY_pairwise_check(ctx) == 1);
-    EVP_PKEY_CTX_free(ctx);
-    return good;
-}
-
 int spc_pkey_from_pem(spc_pkey **out, const spb_env *env, spb_span text, const char *passphrase)
 {
     pem_question question = {passphrase, false};
@@ -54,9 +43,9 @@ int spc_pkey_from_pem(spc_pkey **out, const spb_env *env, spb_span text, const c
                                                            NULL, NULL)) != NULL)) {
         result = question.asked ? SP_EPASSPHRASE : SP_EFORMAT;
     } else {
-        /* Sizes before arithmetic: adopt first, then look inside. */
+        /* Sizes first, arithmetic on the unchecked numbers second. */
         result = spc_pkey_adopt(out, env, pkey);
-        if (result == 0 && !pem_key_consistent(pkey)) {
+        if (result == 0 && !spc_pkey_consistent(*out)) {
             spc_pkey_free(*out);
             *out = NULL;
             result = SP_EFORMAT;
