@@ -341,6 +341,20 @@ static void fired(void *data)
     sps_conn_run(conn);
 }
 
+/* For the end of the server: nothing is left of the connection but what the application holds. */
+void sps_conn_drop(sp_conn *conn)
+{
+    static const sp_conn_error dropped = {.error = SP_ECANCELED, .message = "the server is gone"};
+    sp_conn_ref(conn);
+    sp_conn_abort(conn);
+    sps_conn_run(conn);
+    if (conn->state == SPS_CONN_OPEN)
+        lost(conn, &dropped);
+    if (conn->state != SPS_CONN_GONE)
+        finish(conn);
+    sp_conn_unref(conn);
+}
+
 /* ---- the beginning ---- */
 
 static int start_parts(sp_conn *conn, int fd)

@@ -9,7 +9,9 @@
 static void stop_conn(sp_conn *conn, void *data)
 {
     (void)data;
-    (void)sp_conn_disconnect(conn, SP_DISCONNECT_BY_APPLICATION, "the server is stopping");
+    if (sps_conn_engine(conn) != NULL &&
+        sp_conn_disconnect(conn, SP_DISCONNECT_BY_APPLICATION, "the server is stopping") != 0)
+        sp_conn_abort(conn);
 }
 
 static void look(spl_task *task)

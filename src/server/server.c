@@ -100,20 +100,14 @@ int sp_server_new(sp_server **out, const sp_server_options *options,
     return 0;
 }
 
-static void conn_from_list_aborts(sp_conn *conn, void *data)
-{
-    (void)data;
-    sp_conn_abort(conn);
-    sps_conn_run(conn);
-}
-
 void sp_server_free(sp_server *server)
 {
     if (server == NULL)
         return;
     server->state = server->state == SPS_RUNNING ? SPS_CLOSING : server->state;
     sps_listeners_close(server);
-    sp_server_each_conn(server, conn_from_list_aborts, NULL);
+    while (!spb_list_empty(&server->conns))
+        sps_conn_drop(SPB_CONTAINER(server->conns.next, sp_conn, link));
     sps_processes_forget(server);
     sps_timers_stop(server, true);
     spl_timer_close(server->drain_timer);

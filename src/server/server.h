@@ -141,6 +141,7 @@ int sps_conn_start(sp_server *server, int fd); /* owns the descriptor, also on f
 void sps_conn_run(sp_conn *conn);
 /* Something was done to the engine: the connection runs before the loop waits again. */
 void sps_conn_touch(sp_conn *conn);
+void sps_conn_drop(sp_conn *conn);
 /* The engine, or NULL when the connection is over. */
 sp_engine *sps_conn_engine(const sp_conn *conn);
 const spb_env *sps_conn_env(const sp_conn *conn);
