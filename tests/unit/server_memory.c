@@ -62,7 +62,7 @@ static void made(sp_conn *conn)
 
 static void lost(sp_conn *conn, const sp_conn_error *error)
 {
-    assert_non_null(error);
+    (void)error; /* none if the end of the input is seen first */
     lost_count++;
     if (the_conn == conn)
         the_conn = NULL;
