@@ -949,9 +949,9 @@ static int open_now(app *a, sp_open *open, bool small)
         .resume_writing = on_resume,
     };
     sp_channel_options options = SP_CHANNEL_OPTIONS_INIT;
-    options.window_size = 4096;
-    options.window_max = 4096;
-    options.packet_size = 1024;
+    options.window_size = 16384;
+    options.window_max = 16384;
+    options.packet_size = 4096;
     session *s = calloc(1, sizeof *s);
     if (s == NULL)
         return SP_ENOMEM;

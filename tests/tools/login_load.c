@@ -24,6 +24,7 @@ static atomic_int failures;
 static ssh_session log_in(void)
 {
     int no = 0;
+    int yes = 1;
     ssh_session session = ssh_new();
     if (session == NULL)
         return NULL;
@@ -31,6 +32,7 @@ static ssh_session log_in(void)
     ssh_options_set(session, SSH_OPTIONS_PORT, &port);
     ssh_options_set(session, SSH_OPTIONS_USER, user);
     ssh_options_set(session, SSH_OPTIONS_PROCESS_CONFIG, &no);
+    ssh_options_set(session, SSH_OPTIONS_NODELAY, &yes);
     if (getenv("LOGIN_LOAD_KEX") != NULL)
         ssh_options_set(session, SSH_OPTIONS_KEY_EXCHANGE, getenv("LOGIN_LOAD_KEX"));
     if (ssh_connect(session) == SSH_OK &&
