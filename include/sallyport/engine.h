@@ -38,27 +38,27 @@ SP_API void sp_pool_free(sp_pool *pool); /* after its engines */
 
 typedef enum sp_event_type {
     SP_EVENT_NONE = 0,
-    SP_EVENT_SIGN,           /* question: sign the exchange hash with a host key */
-    SP_EVENT_KEYS,           /* new keys are in use (first exchange or rekeying) */
-    SP_EVENT_DEBUG,          /* SSH_MSG_DEBUG came */
-    SP_EVENT_AUTH_BEGIN,     /* question: is a new username let in without authentication? */
-    SP_EVENT_AUTH_METHODS,   /* question: which methods may be tried now? */
-    SP_EVENT_AUTH_PUBLIC_KEY, /* question: may this key log in? */
-    SP_EVENT_AUTH_PASSWORD,  /* question */
+    SP_EVENT_SIGN,                 /* question: sign the exchange hash with a host key */
+    SP_EVENT_KEYS,                 /* new keys are in use (first exchange or rekeying) */
+    SP_EVENT_DEBUG,                /* SSH_MSG_DEBUG came */
+    SP_EVENT_AUTH_BEGIN,           /* question: is a new username let in without authentication? */
+    SP_EVENT_AUTH_METHODS,         /* question: which methods may be tried now? */
+    SP_EVENT_AUTH_PUBLIC_KEY,      /* question: may this key log in? */
+    SP_EVENT_AUTH_PASSWORD,        /* question */
     SP_EVENT_AUTH_CHANGE_PASSWORD, /* question */
-    SP_EVENT_AUTH_KBDINT,    /* question: begin keyboard-interactive */
+    SP_EVENT_AUTH_KBDINT,          /* question: begin keyboard-interactive */
     SP_EVENT_AUTH_KBDINT_RESPONSE, /* question: the responses */
-    SP_EVENT_AUTH_COMPLETED, /* question: last word after success; channels wait for it */
-    SP_EVENT_OPEN,           /* question: the client opens a channel */
-    SP_EVENT_REQUEST,        /* question: a channel request */
-    SP_EVENT_STARTED,        /* a session's shell, exec or subsystem was accepted */
-    SP_EVENT_DATA,           /* channel data */
-    SP_EVENT_EOF,            /* the client sends no more on a channel */
-    SP_EVENT_PAUSE_WRITING,  /* a channel's write buffer is above its high mark */
-    SP_EVENT_RESUME_WRITING, /* and below its low mark again */
-    SP_EVENT_CHANNEL_CLOSED, /* the last of a channel: its number is free again */
-    SP_EVENT_CANCELED,       /* question `question` is gone: abandoned by the client */
-    SP_EVENT_CLOSED,         /* the last of all: the connection is over */
+    SP_EVENT_AUTH_COMPLETED,       /* question: last word after success; channels wait for it */
+    SP_EVENT_OPEN,                 /* question: the client opens a channel */
+    SP_EVENT_REQUEST,              /* question: a channel request */
+    SP_EVENT_STARTED,              /* a session's shell, exec or subsystem was accepted */
+    SP_EVENT_DATA,                 /* channel data */
+    SP_EVENT_EOF,                  /* the client sends no more on a channel */
+    SP_EVENT_PAUSE_WRITING,        /* a channel's write buffer is above its high mark */
+    SP_EVENT_RESUME_WRITING,       /* and below its low mark again */
+    SP_EVENT_CHANNEL_CLOSED,       /* the last of a channel: its number is free again */
+    SP_EVENT_CANCELED,             /* question `question` is gone: abandoned by the client */
+    SP_EVENT_CLOSED,               /* the last of all: the connection is over */
 } sp_event_type;
 
 typedef enum sp_request_type {
@@ -93,11 +93,11 @@ typedef struct sp_event {
         } debug;
         struct {
             const char *username;
-            const sp_key *key;     /* AUTH_PUBLIC_KEY; reference it to keep it */
-            bool signed_request;   /* AUTH_PUBLIC_KEY: false for a query */
-            const char *password;  /* AUTH_PASSWORD, AUTH_CHANGE_PASSWORD: the (old) password */
+            const sp_key *key;    /* AUTH_PUBLIC_KEY; reference it to keep it */
+            bool signed_request;  /* AUTH_PUBLIC_KEY: false for a query */
+            const char *password; /* AUTH_PASSWORD, AUTH_CHANGE_PASSWORD: the (old) password */
             const char *new_password;
-            const char *language;  /* AUTH_KBDINT */
+            const char *language; /* AUTH_KBDINT */
             const char *submethods;
             const char *const *responses; /* AUTH_KBDINT_RESPONSE */
             size_t response_count;
@@ -108,9 +108,9 @@ typedef struct sp_event {
         struct {
             sp_request_type type;
             bool want_reply;
-            const char *text; /* PTY: TERM; ENV: name; EXEC: command; SUBSYSTEM, SIGNAL: name */
-            const char *value; /* ENV */
-            sp_term_size size; /* PTY, WINDOW_CHANGE */
+            const char *text;    /* PTY: TERM; ENV: name; EXEC: command; SUBSYSTEM, SIGNAL: name */
+            const char *value;   /* ENV */
+            sp_term_size size;   /* PTY, WINDOW_CHANGE */
             sp_term_modes modes; /* PTY */
             uint32_t milliseconds; /* BREAK */
         } request;
@@ -145,7 +145,8 @@ SP_API int sp_engine_received(sp_engine *engine, size_t length);
 SP_API int sp_engine_receive(sp_engine *engine, const void *bytes, size_t length);
 /* The peer closed its side, or reading failed (`error` negative, `message` for a human or NULL). */
 SP_API void sp_engine_input_ended(sp_engine *engine, int error, const char *message);
-/* What to send: fills up to `count` entries, returns how many. They stay as they are until consumed. */
+/* What to send: fills up to `count` entries, returns how many. They stay as they are until
+ * consumed. */
 SP_API int sp_engine_output(const sp_engine *engine, struct iovec *vector, int count);
 SP_API size_t sp_engine_output_length(const sp_engine *engine);
 SP_API void sp_engine_consumed(sp_engine *engine, size_t length);
@@ -156,7 +157,8 @@ SP_API uint64_t sp_engine_deadline(const sp_engine *engine);
 SP_API void sp_engine_tick(sp_engine *engine, uint64_t now_ms);
 
 /* ---- events ---- */
-/* 1: an event; 0: none now. After SP_EVENT_CLOSED: 0 for ever (send what output there is, close). */
+/* 1: an event; 0: none now. After SP_EVENT_CLOSED: 0 for ever (send what output there is, close).
+ */
 SP_API int sp_engine_next_event(sp_engine *engine, sp_event *event);
 
 /* ---- answers: 0, SP_ECONN (gone), SP_EALREADY, SP_EINVAL (not a form of that question) ---- */
@@ -192,7 +194,10 @@ typedef struct sp_channel_options {
     size_t write_buffer_high;
     size_t write_buffer_low;
 } sp_channel_options;
-#define SP_CHANNEL_OPTIONS_INIT { .size = sizeof(sp_channel_options) }
+#define SP_CHANNEL_OPTIONS_INIT                                                                    \
+    {                                                                                              \
+        .size = sizeof(sp_channel_options)                                                         \
+    }
 
 /* OPEN: `options` may be NULL. */
 SP_API int sp_engine_accept_open(sp_engine *engine, uint64_t question,
@@ -204,7 +209,8 @@ SP_API int sp_engine_refuse_open(sp_engine *engine, uint64_t question, uint32_t 
 SP_API int sp_engine_answer_request(sp_engine *engine, uint64_t question, bool accepted);
 
 /* ---- connection ---- */
-SP_API int sp_engine_send_banner(sp_engine *engine, const char *text, const char *language); /* 4252 5.4 */
+SP_API int sp_engine_send_banner(sp_engine *engine, const char *text,
+                                 const char *language); /* 4252 5.4 */
 SP_API int sp_engine_send_debug(sp_engine *engine, const char *text, const char *language,
                                 bool always_display); /* 4253 11.3 */
 SP_API int sp_engine_send_ignore(sp_engine *engine, size_t length);
@@ -235,7 +241,8 @@ SP_API int sp_engine_resume_reading(sp_engine *engine, uint32_t channel);
 SP_API int sp_engine_exit(sp_engine *engine, uint32_t channel, uint32_t status);
 SP_API int sp_engine_exit_with_signal(sp_engine *engine, uint32_t channel, const char *name,
                                       bool core_dumped, const char *message, const char *language);
-SP_API int sp_engine_set_xon_xoff(sp_engine *engine, uint32_t channel, bool client_can_do); /* 6.8 */
+SP_API int sp_engine_set_xon_xoff(sp_engine *engine, uint32_t channel,
+                                  bool client_can_do); /* 6.8 */
 /* Tells the client that we read no more (eow@openssh.com). */
 SP_API int sp_engine_send_eow(sp_engine *engine, uint32_t channel);
 /* Sends what is buffered, then EOF and close. */

@@ -25,7 +25,7 @@ typedef struct sp_spawn_request {
     const char *username;           /* the connection's user */
     const char *terminal;           /* TERM, or NULL: pipes */
     sp_term_size size;
-    const sp_term_modes *modes;     /* NULL without a terminal */
+    const sp_term_modes *modes; /* NULL without a terminal */
 } sp_spawn_request;
 
 typedef struct sp_spawn_result {
@@ -39,8 +39,8 @@ typedef struct sp_spawn_result {
 /* 0, or a negative SP_E...; the descriptors are the library's then. */
 typedef int (*sp_spawner)(void *ctx, const sp_spawn_request *request, sp_spawn_result *result);
 
-/* The library's own spawner: fork and exec as the same user. SP_ENOENT or SP_EACCES when the program
- * can't be run, SP_EIO otherwise. */
+/* The library's own spawner: fork and exec as the same user. SP_ENOENT or SP_EACCES when the
+ * program can't be run, SP_EIO otherwise. */
 SP_API int sp_spawn_here(void *ctx, const sp_spawn_request *request, sp_spawn_result *result);
 
 typedef struct sp_spawn_options {
@@ -49,8 +49,8 @@ typedef struct sp_spawn_options {
     const char *const *arguments;   /* NULL: { program } */
     const char *const *environment; /* NULL: empty; with a terminal: SSH_TTY set, TERM if absent */
     const char *directory;
-    bool no_terminal;     /* pipes even if the client has a terminal */
-    sp_spawner spawner;   /* NULL: sp_spawn_here */
+    bool no_terminal;   /* pipes even if the client has a terminal */
+    sp_spawner spawner; /* NULL: sp_spawn_here */
     void *spawner_ctx;
     /* Once: after the child ended and its output was sent; exit status or signal were sent already.
      * If the client has left, after the child ended; the channel is lost then and its calls return
@@ -59,7 +59,10 @@ typedef struct sp_spawn_options {
     void (*exited)(sp_channel *channel, int status, void *data);
     void *data;
 } sp_spawn_options;
-#define SP_SPAWN_OPTIONS_INIT { .size = sizeof(sp_spawn_options) }
+#define SP_SPAWN_OPTIONS_INIT                                                                      \
+    {                                                                                              \
+        .size = sizeof(sp_spawn_options)                                                           \
+    }
 
 /* To be called in session_started or later, once per channel. Errors: those of the spawner,
  * SP_ESTATE (not started), SP_EALREADY. On an error the channel is as before. */

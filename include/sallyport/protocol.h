@@ -96,8 +96,9 @@ typedef struct sp_algorithms {
     bool strict_kex;
 } sp_algorithms;
 
-/* A source of randomness for packet padding, cookies and ephemeral X25519 keys. Must fill the buffer
- * with unpredictable bytes; false fails the connection. NULL: libcrypto's. For tests and replay. */
+/* A source of randomness for packet padding, cookies and ephemeral X25519 keys. Must fill the
+ * buffer with unpredictable bytes; false fails the connection. NULL: libcrypto's. For tests and
+ * replay. */
 typedef struct sp_random {
     void *ctx;
     bool (*fill)(void *ctx, void *buffer, size_t length);
@@ -114,7 +115,7 @@ typedef struct sp_protocol_options {
     const char *host_key_algorithms;
     const char *ciphers;
     const char *macs;
-    const char *compressions;        /* NULL: "none,zlib@openssh.com" */
+    const char *compressions;         /* NULL: "none,zlib@openssh.com" */
     const char *signature_algorithms; /* for public key authentication */
 
     uint32_t login_timeout_ms;      /* from accept to success; 0: 120000; UINT32_MAX: none */
@@ -141,7 +142,10 @@ typedef struct sp_protocol_options {
     sp_log_level log_level; /* SP_LOG_QUIET (0) logs nothing */
 } sp_protocol_options;
 
-#define SP_PROTOCOL_OPTIONS_INIT { .size = sizeof(sp_protocol_options) }
+#define SP_PROTOCOL_OPTIONS_INIT                                                                   \
+    {                                                                                              \
+        .size = sizeof(sp_protocol_options)                                                        \
+    }
 
 /* The default of an algorithm list, or NULL for an unknown kind. Kinds: "kex", "key" (host key),
  * "cipher", "mac", "compression", "sig". Thread: any. */

@@ -77,7 +77,9 @@ typedef struct sp_server_options {
     bool tcp_no_delay_off;        /* Nagle's algorithm; zero: TCP_NODELAY is set */
 } sp_server_options;
 #define SP_SERVER_OPTIONS_INIT                                                                     \
-    { .size = sizeof(sp_server_options), .protocol = SP_PROTOCOL_OPTIONS_INIT }
+    {                                                                                              \
+        .size = sizeof(sp_server_options), .protocol = SP_PROTOCOL_OPTIONS_INIT                    \
+    }
 
 /* ---- the server ---- */
 /* `handlers` is copied; `data` is the server's application data. `reason`, if not NULL, gets a
@@ -124,13 +126,13 @@ SP_API int sp_server_wait_closed(sp_server *server, void (*closed)(void *data), 
 SP_API int sp_server_post(sp_server *server, void (*function)(void *data), void *data);
 
 typedef struct sp_server_statistics {
-    uint64_t accepted;       /* connections since the start */
-    uint64_t refused;        /* closed at once because of a limit */
-    uint64_t logins;         /* authentications that succeeded */
-    uint64_t auth_failures;  /* answers "failure" to an attempt */
-    uint64_t connections;    /* open now */
+    uint64_t accepted;        /* connections since the start */
+    uint64_t refused;         /* closed at once because of a limit */
+    uint64_t logins;          /* authentications that succeeded */
+    uint64_t auth_failures;   /* answers "failure" to an attempt */
+    uint64_t connections;     /* open now */
     uint64_t unauthenticated; /* of these, not logged in */
-    uint64_t channels;       /* open now */
+    uint64_t channels;        /* open now */
     uint64_t bytes_received;
     uint64_t bytes_sent;
 } sp_server_statistics;
@@ -144,7 +146,8 @@ typedef struct sp_timer sp_timer;
 /* After `delay_ms`, then every `repeat_ms` (0: once). NULL when out of memory. */
 SP_API sp_timer *sp_timer_start(sp_server *server, uint32_t delay_ms, uint32_t repeat_ms,
                                 void (*function)(void *data), void *data);
-/* Stops and frees; also one that has fired. NULL is fine. All timers are stopped with the server. */
+/* Stops and frees; also one that has fired. NULL is fine. All timers are stopped with the server.
+ */
 SP_API void sp_timer_stop(sp_timer *timer);
 /* Runs `work` on the thread pool, then `done` (which may be NULL) on the loop's thread. Both always
  * run: sp_server_free waits for them. */
@@ -168,9 +171,9 @@ SP_API bool sp_conn_local_address(const sp_conn *conn, char *host, size_t size, 
 SP_API const char *sp_conn_client_version(const sp_conn *conn); /* NULL before it came */
 SP_API const char *sp_conn_server_version(const sp_conn *conn);
 SP_API int sp_conn_algorithms(const sp_conn *conn, sp_algorithms *out);
-/* By AsyncSSH's names: "username", "client_version", "server_version", "send_cipher", "recv_cipher",
- * "send_mac", "recv_mac", "send_compression", "recv_compression", "kex", "server_host_key_alg",
- * "peername", "sockname". NULL when unknown. Lent until the next call. */
+/* By AsyncSSH's names: "username", "client_version", "server_version", "send_cipher",
+ * "recv_cipher", "send_mac", "recv_mac", "send_compression", "recv_compression", "kex",
+ * "server_host_key_alg", "peername", "sockname". NULL when unknown. Lent until the next call. */
 SP_API const char *sp_conn_get_extra_info(sp_conn *conn, const char *name);
 /* Sends a banner to be shown before login ends (RFC 4252 5.4). SP_ESTATE after it. */
 SP_API int sp_conn_send_auth_banner(sp_conn *conn, const char *text, const char *language);

@@ -1,9 +1,9 @@
 /* sallyport/session.h: session channels: shells, commands and subsystems (RFC 4254 6).
  *
  * session_requested hands out a table of handlers for one session. Each request of the client is a
- * question (`sp_request *`) with the same rules as in <sallyport/auth.h>: answered at once or later,
- * from any thread. Replies keep the order of the requests; data waits until a request that starts
- * the session was accepted.
+ * question (`sp_request *`) with the same rules as in <sallyport/auth.h>: answered at once or
+ * later, from any thread. Replies keep the order of the requests; data waits until a request that
+ * starts the session was accepted.
  *
  * Thread: the connection's, for everything that does not say "Thread: any". A channel stays valid
  * until its connection_lost handler has returned; sp_channel_ref keeps it longer, and then every
@@ -79,15 +79,17 @@ SP_API sp_answer sp_request_work(sp_request *request,
                                  sp_answer (*work)(sp_request *request, void *data), void *data);
 /* PTY: TERM; ENV: name; EXEC: command; SUBSYSTEM: name. Valid until the release. Thread: any. */
 SP_API const char *sp_request_text(const sp_request *request);
-SP_API const char *sp_request_value(const sp_request *request); /* ENV */
+SP_API const char *sp_request_value(const sp_request *request);   /* ENV */
 SP_API sp_channel *sp_request_channel(const sp_request *request); /* NULL when gone; the loop's */
 
 /* sp_work(question, function, data): the blocking function `function(question, data)` runs on the
  * thread pool and its return value answers. One name for the three. */
 #if !defined(__cplusplus)
 #define sp_work(question, function, data)                                                          \
-    _Generic((question), sp_auth *: sp_auth_work, sp_open *: sp_open_work,                         \
-             sp_request *: sp_request_work)((question), (function), (data))
+    _Generic((question), sp_auth *                                                                 \
+             : sp_auth_work, sp_open *                                                             \
+             : sp_open_work, sp_request *                                                          \
+             : sp_request_work)((question), (function), (data))
 #endif
 
 /* ---- the channel ---- */
@@ -116,8 +118,8 @@ SP_API int sp_channel_exit_with_signal(sp_channel *channel, const char *name, bo
                                        const char *message, const char *language);
 SP_API int sp_channel_set_xon_xoff(sp_channel *channel, bool client_can_do);
 SP_API int sp_channel_send_eow(sp_channel *channel); /* "I read no more", OpenSSH PROTOCOL 2.1 */
-SP_API int sp_channel_close(sp_channel *channel); /* sends what is buffered first */
-SP_API int sp_channel_abort(sp_channel *channel); /* drops it */
+SP_API int sp_channel_close(sp_channel *channel);    /* sends what is buffered first */
+SP_API int sp_channel_abort(sp_channel *channel);    /* drops it */
 SP_API bool sp_channel_is_closing(const sp_channel *channel);
 /* `closed` runs once after connection_lost (at once if that was already). */
 SP_API int sp_channel_wait_closed(sp_channel *channel, void (*closed)(void *data), void *data);

@@ -83,13 +83,14 @@ SP_API const char *sp_version(void);
 
 /* Why a connection or a channel ended. Lent to the handler that gets it. */
 typedef struct sp_conn_error {
-    int error;            /* SP_E... */
-    uint32_t code;        /* RFC 4253 11.1 reason code sent or received; 0: none */
-    bool from_peer;       /* the peer said so (its DISCONNECT) */
-    const char *message;  /* for a human; bytes from the peer are cleaned of control characters */
+    int error;           /* SP_E... */
+    uint32_t code;       /* RFC 4253 11.1 reason code sent or received; 0: none */
+    bool from_peer;      /* the peer said so (its DISCONNECT) */
+    const char *message; /* for a human; bytes from the peer are cleaned of control characters */
 } sp_conn_error;
 
-/* ---- memory and log --------------------------------------------------------------------------- */
+/* ---- memory and log ---------------------------------------------------------------------------
+ */
 
 /* Memory for everything that the library itself allocates. `ctx` is handed back to each. All three
  * or none. Each may be called from every thread that uses the library's objects. */

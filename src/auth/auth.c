@@ -6,8 +6,8 @@
  * whose answer then changes nothing; a newer request behind a failure that waits for its time is
  * parked until that has gone out, so that the failure comes when it would have come anyway. */
 #include "auth/auth_internal.h"
-#include <string.h>
 #include "transport/messages.h"
+#include <string.h>
 
 /* The top byte of a question's number tells the engine which room asks. */
 #define SPA_TAG ((uint64_t)1 << 56)

@@ -10,7 +10,7 @@
 
 /* Bounds of what a peer may send; whatever is longer is a protocol error. */
 #define SPA_USERNAME_MAX ((size_t)1024)
-#define SPA_NAME_MAX ((size_t)64) /* service, method, algorithm */
+#define SPA_NAME_MAX ((size_t)64)     /* service, method, algorithm */
 #define SPA_SECRET_MAX ((size_t)4096) /* a password or a response */
 #define SPA_BLOB_MAX ((size_t)16384)  /* a key or a signature */
 #define SPA_LANGUAGE_MAX ((size_t)64)
@@ -54,7 +54,7 @@ typedef struct spa_request spa_request;
 /* A method: one const table in each method's file. */
 typedef struct spa_method {
     const char *name;
-    unsigned bit; /* SP_METHOD_...; 0: can't succeed by itself */
+    unsigned bit;   /* SP_METHOD_...; 0: can't succeed by itself */
     bool scheduled; /* its failures go out on the schedule */
     /* Reads the method's fields to the end of the message and keeps what the question needs.
      * `start` is where the request began. 0, SP_EPROTO (malformed) or SP_ENOMEM. */
@@ -79,7 +79,7 @@ struct spa_request {
 
     /* publickey */
     bool is_signed;
-    sp_key *key; /* NULL until asked */
+    sp_key *key;                    /* NULL until asked */
     const spc_signature *algorithm; /* NULL: not enabled */
     size_t algorithm_at, algorithm_length;
     size_t blob_at, blob_length;
@@ -108,12 +108,12 @@ struct spa_auth {
     spa_request request;
     spa_request parked; /* in SPA_WAITING only */
 
-    uint64_t counter;       /* of questions */
-    uint64_t question;      /* open; 0: none */
-    sp_event_type asked;    /* its type */
-    bool delivered;         /* the caller has its event */
+    uint64_t counter;    /* of questions */
+    uint64_t question;   /* open; 0: none */
+    sp_event_type asked; /* its type */
+    bool delivered;      /* the caller has its event */
     uint64_t last_answered;
-    uint64_t canceled;      /* a delivered question that was abandoned; told next */
+    uint64_t canceled; /* a delivered question that was abandoned; told next */
 
     unsigned allowed; /* the latest answer to AUTH_METHODS, less what is done */
     bool partial;     /* the reply being made is a partial success */

@@ -2,8 +2,8 @@
  * typed without echo is taken for a password and goes through SASLprep; what is typed with echo
  * only has to be UTF-8. */
 #include "auth/auth_internal.h"
-#include <string.h>
 #include "transport/messages.h"
+#include <string.h>
 
 static int kbdint_parse(const spa_auth *a, spa_request *q, spb_reader *r, const uint8_t *start)
 {
@@ -109,7 +109,7 @@ static int kbdint_decide(spa_auth *a, const sp_auth_reply *reply)
 static int keep_responses(spa_auth *a, spb_reader *r)
 {
     spa_request *q = &a->request;
-    spb_span spans[SP_PROMPTS_MAX] = { { NULL, 0 } };
+    spb_span spans[SP_PROMPTS_MAX] = {{NULL, 0}};
     uint32_t count = spr_u32(r);
 
     if (!spr_ok(r) || count != a->prompt_count)

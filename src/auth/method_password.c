@@ -9,7 +9,7 @@ static int password_parse(const spa_auth *a, spa_request *q, spb_reader *r, cons
     (void)start;
     q->change = spr_bool(r);
     spb_span password = spr_string_max(r, SPA_SECRET_MAX);
-    spb_span new_password = { NULL, 0 };
+    spb_span new_password = {NULL, 0};
     if (q->change)
         new_password = spr_string_max(r, SPA_SECRET_MAX);
     if (!spr_done(r))

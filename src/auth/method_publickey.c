@@ -6,8 +6,8 @@
  * The signature of a refused key is not looked at. The time that saves stays inside one step of the
  * failure schedule, and both ways end in the same reply. */
 #include "auth/auth_internal.h"
-#include <string.h>
 #include "transport/messages.h"
+#include <string.h>
 
 /* Only what the configuration enables counts, whatever libcrypto can do. */
 static const spc_signature *enabled_algorithm(const sp_config *config, spb_span name)
@@ -24,7 +24,7 @@ static int public_key_parse(const spa_auth *a, spa_request *q, spb_reader *r, co
     spb_span algorithm = spr_string_max(r, SPA_NAME_MAX);
     spb_span blob = spr_string_max(r, SPA_BLOB_MAX);
     const uint8_t *end = r->at;
-    spb_span signature = { NULL, 0 };
+    spb_span signature = {NULL, 0};
     if (q->is_signed)
         signature = spr_string_max(r, SPA_BLOB_MAX);
     if (!spr_done(r))

@@ -5,8 +5,8 @@
  * the request came, so its time tells nothing finer than a step about why it failed. Success and
  * partial success say more than their time could, and go at once. */
 #include "auth/auth_internal.h"
-#include <string.h>
 #include "transport/messages.h"
+#include <string.h>
 
 static void log_outcome(const spa_auth *a, sp_log_level level, const char *outcome, const char *why)
 {
@@ -85,8 +85,8 @@ static bool note_failure(spa_auth *a, const char *why)
 {
     spa_request *q = &a->request;
     /* Clients ask for the list, and try their keys, without anybody's doing. */
-    bool quiet = q->method == &spa_method_none ||
-                 (q->method == &spa_method_public_key && !q->is_signed);
+    bool quiet =
+        q->method == &spa_method_none || (q->method == &spa_method_public_key && !q->is_signed);
 
     log_outcome(a, quiet ? SP_LOG_VERBOSE : SP_LOG_INFO, "failed", why);
     a->partial = false;

@@ -2,8 +2,8 @@
  * fields common to all methods here, the others in the method's file. Also the store that keeps
  * what a question lends to the application, and wipes it. */
 #include "auth/auth_internal.h"
-#include <string.h>
 #include "transport/messages.h"
+#include <string.h>
 
 static const spa_method *const all_methods[] = {
     &spa_method_none,

@@ -40,6 +40,6 @@ static inline void spb_list_remove(spb_link *link)
     link->prev = NULL;
     link->next = NULL;
 }
-#define SPB_CONTAINER(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+#define SPB_CONTAINER(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 #endif

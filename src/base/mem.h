@@ -16,10 +16,10 @@ typedef struct spb_env {
 /* Fills what is zero with defaults. */
 void spb_env_init(spb_env *env, const sp_allocator *allocator);
 
-void *spb_alloc(const spb_env *env, size_t size);              /* NULL when out of memory */
+void *spb_alloc(const spb_env *env, size_t size);                /* NULL when out of memory */
 void *spb_calloc(const spb_env *env, size_t count, size_t size); /* zeroed; checks the product */
 void *spb_realloc(const spb_env *env, void *ptr, size_t size);
-void spb_free(const spb_env *env, void *ptr);                  /* NULL is fine */
+void spb_free(const spb_env *env, void *ptr); /* NULL is fine */
 void *spb_memdup(const spb_env *env, const void *data, size_t size);
 char *spb_strdup(const spb_env *env, const char *text);
 char *spb_strndup(const spb_env *env, const void *text, size_t length); /* adds a NUL */

@@ -26,7 +26,7 @@ uint64_t spr_u64(spb_reader *r);
 spb_span spr_bytes(spb_reader *r, size_t length);
 spb_span spr_string(spb_reader *r);                 /* uint32 length + bytes */
 spb_span spr_string_max(spb_reader *r, size_t max); /* longer: fails */
-spb_span spr_mpint(spb_reader *r);  /* non-negative, minimal; leading zero stripped; else fails */
+spb_span spr_mpint(spb_reader *r); /* non-negative, minimal; leading zero stripped; else fails */
 spb_span spr_rest(spb_reader *r);
 size_t spr_left(const spb_reader *r);
 bool spr_ok(const spb_reader *r);   /* nothing failed so far */
@@ -59,7 +59,7 @@ void spw_u32(spb_buffer *b, uint32_t v);
 void spw_u64(spb_buffer *b, uint64_t v);
 void spw_bytes(spb_buffer *b, const void *data, size_t length);
 void spw_string(spb_buffer *b, const void *data, size_t length);
-void spw_cstring(spb_buffer *b, const char *text); /* NULL: empty string */
+void spw_cstring(spb_buffer *b, const char *text);              /* NULL: empty string */
 void spw_mpint(spb_buffer *b, const void *data, size_t length); /* big-endian, non-negative */
 /* Starts a string whose length is known later; give the mark back to the end function. */
 size_t spw_string_begin(spb_buffer *b);
@@ -80,7 +80,8 @@ static inline void spb_put_u32(uint8_t *p, uint32_t v)
 }
 
 /* ---- name lists (RFC 4251 5) ---- */
-/* Steps through a comma-separated list: `*rest` shrinks; false at the end. Empty names are skipped. */
+/* Steps through a comma-separated list: `*rest` shrinks; false at the end. Empty names are skipped.
+ */
 bool spb_name_next(spb_span *rest, spb_span *name);
 /* Is `name` in the list? */
 bool spb_name_in(spb_span list, const char *name);

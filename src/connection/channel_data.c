@@ -63,7 +63,7 @@ int spn_deliver_held(spn_channel *ch, sp_event *event)
     data_event(ch, event, type, piece);
     spn_chunk *empty = spn_fifo_drop(&ch->received, piece.length);
     if (empty != NULL)
-        spn_trash(ch->c, empty); /* the event points into it */
+        spn_trash(ch->c, empty);   /* the event points into it */
     (void)spn_window_consumed(ch); /* a failure is recorded with the transport */
     return 1;
 }

@@ -56,8 +56,7 @@ typedef struct spn_fifo {
     size_t length; /* of the data in it */
 } spn_fifo;
 
-bool spn_fifo_put(spn_fifo *f, const spb_env *env, uint32_t type, const void *bytes,
-                  size_t length);
+bool spn_fifo_put(spn_fifo *f, const spb_env *env, uint32_t type, const void *bytes, size_t length);
 /* The longest piece of one type at the front; false when empty. */
 bool spn_fifo_peek(const spn_fifo *f, uint32_t *type, spb_span *piece);
 /* Drops bytes of that piece. Returns the chunk if it is empty now: the caller frees it. */
@@ -150,9 +149,9 @@ struct spn_channel {
     bool pty;
     bool adjust_due; /* a window adjust waits for the output */
 
-    uint64_t question; /* the one open question, 0: none */
-    uint64_t answered; /* the last one that was answered */
-    uint64_t canceled; /* its CANCELED event is due */
+    uint64_t question;          /* the one open question, 0: none */
+    uint64_t answered;          /* the last one that was answered */
+    uint64_t canceled;          /* its CANCELED event is due */
     spn_request *first_request; /* the queue; the first one may be the open question */
     spn_request *last_request;
     size_t request_count;

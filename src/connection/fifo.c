@@ -53,8 +53,7 @@ static size_t chunk_put(spn_chunk *chunk, uint32_t type, const uint8_t *bytes, s
     return n;
 }
 
-bool spn_fifo_put(spn_fifo *f, const spb_env *env, uint32_t type, const void *bytes,
-                  size_t length)
+bool spn_fifo_put(spn_fifo *f, const spb_env *env, uint32_t type, const void *bytes, size_t length)
 {
     const uint8_t *at = bytes;
     spn_chunk *chunk = f->last;

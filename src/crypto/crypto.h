@@ -48,7 +48,7 @@ typedef struct spc_cipher {
     const char *name;
     uint8_t key_length;
     uint8_t iv_length;
-    uint8_t block; /* packets are padded to this; at least 8 */
+    uint8_t block;      /* packets are padded to this; at least 8 */
     uint8_t tag_length; /* > 0: authenticated, no MAC is negotiated */
 } spc_cipher;
 const spc_cipher *spc_cipher_find(spb_span name);
@@ -65,14 +65,15 @@ const spc_mac *spc_mac_find(spb_span name);
 const spc_mac *spc_mac_at(size_t index);
 
 /* One direction's keys. `mac` NULL for an authenticated cipher. `key`, `iv` and `mac_key` have the
- * lengths that the tables tell. `env` lives longer. What has failed once fails for ever: no nonce is
- * used twice and nothing is taken after a bad packet. */
+ * lengths that the tables tell. `env` lives longer. What has failed once fails for ever: no nonce
+ * is used twice and nothing is taken after a bad packet. */
 typedef struct spc_protection spc_protection;
 bool spc_protection_new(spc_protection **out, const spb_env *env, const spc_cipher *cipher,
                         const spc_mac *mac, const uint8_t *key, const uint8_t *iv,
                         const uint8_t *mac_key, bool sealing) SPC_MUST_CHECK;
 void spc_protection_free(spc_protection *p);
-/* Bytes at the front that are not part of what is padded to `block`: 4 (authenticated, etm) or 0. */
+/* Bytes at the front that are not part of what is padded to `block`: 4 (authenticated, etm) or 0.
+ */
 size_t spc_protection_clear_length(const spc_protection *p);
 size_t spc_protection_block(const spc_protection *p);
 size_t spc_protection_tag(const spc_protection *p); /* bytes behind the packet */
@@ -123,7 +124,8 @@ int spc_pkey_from_pem(spc_pkey **out, const spb_env *env, spb_span text,
 sp_key_type spc_pkey_type(const spc_pkey *k);
 unsigned spc_pkey_bits(const spc_pkey *k);
 /* Numbers of a key for its SSH form. ed25519: "pub", "seed"; ecdsa: "point", "scalar"; rsa: "n",
- * "e", "d", "iqmp", "p", "q". Appends the bare big-endian bytes (a secret buffer for private ones). */
+ * "e", "d", "iqmp", "p", "q". Appends the bare big-endian bytes (a secret buffer for private ones).
+ */
 bool spc_pkey_get(const spc_pkey *k, const char *what, spb_buffer *out) SPC_MUST_CHECK;
 
 /* The raw inner signature: ed25519 64 bytes; rsa PKCS#1 v1.5, padded to the modulus; ecdsa as mpint

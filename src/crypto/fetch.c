@@ -1,5 +1,5 @@
-/* Looks up libcrypto's algorithms once per process. A failed look-up fails everything that needs the
- * table: nothing falls back to another algorithm. */
+/* Looks up libcrypto's algorithms once per process. A failed look-up fails everything that needs
+ * the table: nothing falls back to another algorithm. */
 #include "crypto/fetch.h"
 #include "crypto/fault.h"
 

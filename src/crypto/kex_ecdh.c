@@ -74,13 +74,12 @@ bool spc_ecdh_respond(const spc_kex *kex, const spb_env *env, spb_span client_pu
     EVP_PKEY *ours = NULL;
     EVP_PKEY *theirs = NULL;
     ERR_set_mark();
-    bool good = SPC_TRY((theirs = EVP_PKEY_new()) != NULL) &&
-                SPC_TRY(EVP_PKEY_copy_parameters(theirs, f->curve[curve]) == 1) &&
-                SPC_TRY(EVP_PKEY_set1_encoded_public_key(theirs, client_public.data, point_size) ==
-                        1) &&
-                ecdh_generate(f->curve[curve], &ours) &&
-                ecdh_public(ours, server_public, point_size) &&
-                ecdh_derive(ours, theirs, secret, secret_size);
+    bool good =
+        SPC_TRY((theirs = EVP_PKEY_new()) != NULL) &&
+        SPC_TRY(EVP_PKEY_copy_parameters(theirs, f->curve[curve]) == 1) &&
+        SPC_TRY(EVP_PKEY_set1_encoded_public_key(theirs, client_public.data, point_size) == 1) &&
+        ecdh_generate(f->curve[curve], &ours) && ecdh_public(ours, server_public, point_size) &&
+        ecdh_derive(ours, theirs, secret, secret_size);
     if (!good)
         sp_zero(secret, secret_size);
     *server_public_length = point_size;

@@ -36,14 +36,13 @@ bool spc_x25519_respond(const spc_kex *kex, const spb_env *env, spb_span client_
     EVP_PKEY *theirs = NULL;
     size_t public_length = X25519_SIZE;
     ERR_set_mark();
-    bool good =
-        spc_random(env, private_key, sizeof private_key) &&
-        SPC_TRY((ours = EVP_PKEY_new_raw_private_key_ex(NULL, "X25519", NULL, private_key,
-                                                        X25519_SIZE)) != NULL) &&
-        SPC_TRY((theirs = EVP_PKEY_new_raw_public_key_ex(NULL, "X25519", NULL, client_public.data,
-                                                         X25519_SIZE)) != NULL) &&
-        SPC_TRY(EVP_PKEY_get_raw_public_key(ours, server_public, &public_length) == 1) &&
-        public_length == X25519_SIZE && x25519_derive(ours, theirs, secret);
+    bool good = spc_random(env, private_key, sizeof private_key) &&
+                SPC_TRY((ours = EVP_PKEY_new_raw_private_key_ex(NULL, "X25519", NULL, private_key,
+                                                                X25519_SIZE)) != NULL) &&
+                SPC_TRY((theirs = EVP_PKEY_new_raw_public_key_ex(
+                             NULL, "X25519", NULL, client_public.data, X25519_SIZE)) != NULL) &&
+                SPC_TRY(EVP_PKEY_get_raw_public_key(ours, server_public, &public_length) == 1) &&
+                public_length == X25519_SIZE && x25519_derive(ours, theirs, secret);
     if (!good)
         sp_zero(secret, X25519_SIZE);
     *server_public_length = X25519_SIZE;

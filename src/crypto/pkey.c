@@ -148,8 +148,8 @@ bool spc_pkey_generate(spc_pkey **out, const spb_env *env, sp_key_type type, uns
     good = good && SPC_TRY(EVP_PKEY_keygen_init(ctx) == 1);
     if (good && type == SP_KEY_RSA)
         good = SPC_TRY(EVP_PKEY_CTX_set_rsa_keygen_bits(ctx, (int)bits) == 1);
-    good = good && SPC_TRY(EVP_PKEY_generate(ctx, &pkey) == 1) &&
-           spc_pkey_adopt(out, env, pkey) == 0;
+    good =
+        good && SPC_TRY(EVP_PKEY_generate(ctx, &pkey) == 1) && spc_pkey_adopt(out, env, pkey) == 0;
     EVP_PKEY_CTX_free(ctx);
     ERR_pop_to_mark();
     return good;
@@ -211,9 +211,9 @@ static bool get_rsa(const spc_pkey *k, const char *what, spb_buffer *out)
         const char *what;
         const char *name;
     } numbers[] = {
-        {"n", OSSL_PKEY_PARAM_RSA_N},          {"e", OSSL_PKEY_PARAM_RSA_E},
-        {"d", OSSL_PKEY_PARAM_RSA_D},          {"iqmp", OSSL_PKEY_PARAM_RSA_COEFFICIENT1},
-        {"p", OSSL_PKEY_PARAM_RSA_FACTOR1},    {"q", OSSL_PKEY_PARAM_RSA_FACTOR2},
+        {"n", OSSL_PKEY_PARAM_RSA_N},       {"e", OSSL_PKEY_PARAM_RSA_E},
+        {"d", OSSL_PKEY_PARAM_RSA_D},       {"iqmp", OSSL_PKEY_PARAM_RSA_COEFFICIENT1},
+        {"p", OSSL_PKEY_PARAM_RSA_FACTOR1}, {"q", OSSL_PKEY_PARAM_RSA_FACTOR2},
     };
 
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {

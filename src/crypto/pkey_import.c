@@ -48,12 +48,12 @@ static bool from_builder(spc_pkey **out, const spb_env *env, const char *algorit
     OSSL_PARAM *params = NULL;
     EVP_PKEY_CTX *ctx = NULL;
     EVP_PKEY *pkey = NULL;
-    bool good = SPC_TRY((params = OSSL_PARAM_BLD_to_param(builder)) != NULL) &&
-                SPC_TRY((ctx = EVP_PKEY_CTX_new_from_name(NULL, algorithm, NULL)) != NULL) &&
-                SPC_TRY(EVP_PKEY_fromdata_init(ctx) == 1) &&
-                SPC_TRY(EVP_PKEY_fromdata(ctx, &pkey,
-                                          private_too ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY,
-                                          params) == 1);
+    bool good =
+        SPC_TRY((params = OSSL_PARAM_BLD_to_param(builder)) != NULL) &&
+        SPC_TRY((ctx = EVP_PKEY_CTX_new_from_name(NULL, algorithm, NULL)) != NULL) &&
+        SPC_TRY(EVP_PKEY_fromdata_init(ctx) == 1) &&
+        SPC_TRY(EVP_PKEY_fromdata(ctx, &pkey, private_too ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY,
+                                  params) == 1);
     if (good)
         good = spc_pkey_adopt(out, env, pkey) == 0;
     else
@@ -176,8 +176,8 @@ bool spc_pkey_from_rsa(spc_pkey **out, const spb_env *env, spb_span n, spb_span 
     BIGNUM *numbers[RSA_NUMBERS] = {NULL};
     OSSL_PARAM_BLD *builder = NULL;
     ERR_set_mark();
-    bool good = (numbers[RSA_N] = secret_number(n)) != NULL &&
-                (numbers[RSA_E] = secret_number(e)) != NULL;
+    bool good =
+        (numbers[RSA_N] = secret_number(n)) != NULL && (numbers[RSA_E] = secret_number(e)) != NULL;
     if (good) {
         int bits = BN_num_bits(numbers[RSA_N]);
         good = bits >= (int)SPC_RSA_BITS_MIN && bits <= (int)SPC_RSA_BITS_MAX &&

@@ -1,5 +1,5 @@
-/* Packet protection: makes the object, checks lengths, makes failure stick, and hands each packet to
- * its cipher's family (RFC 4253 6, RFC 5647, OpenSSH PROTOCOL 1.5). */
+/* Packet protection: makes the object, checks lengths, makes failure stick, and hands each packet
+ * to its cipher's family (RFC 4253 6, RFC 5647, OpenSSH PROTOCOL 1.5). */
 #include "crypto/protect.h"
 #include "crypto/fault.h"
 

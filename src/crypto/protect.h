@@ -34,7 +34,7 @@ typedef struct spc_cipher_row {
 struct spc_protection {
     const spb_env *env;
     const spc_cipher_row *row;
-    const spc_mac *mac; /* NULL: authenticated cipher */
+    const spc_mac *mac;     /* NULL: authenticated cipher */
     EVP_CIPHER_CTX *cipher; /* lives as long as the key */
     EVP_MAC_CTX *hasher;    /* HMAC keyed for good; Poly1305 keyed for each packet */
     bool sealing;

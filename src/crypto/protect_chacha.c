@@ -34,7 +34,8 @@ static bool chacha_start(spc_protection *p, const uint8_t *key, const uint8_t *i
         return false;
     memcpy(p->u.chacha.payload_key, key, SPC_CHACHA_KEY);
     memcpy(p->u.chacha.length_key, key + SPC_CHACHA_KEY, SPC_CHACHA_KEY);
-    return SPC_TRY(EVP_CipherInit_ex2(p->cipher, f->cipher[SPC_CHACHA20], key, zero, 1, NULL) == 1) &&
+    return SPC_TRY(EVP_CipherInit_ex2(p->cipher, f->cipher[SPC_CHACHA20], key, zero, 1, NULL) ==
+                   1) &&
            SPC_TRY((p->hasher = EVP_MAC_CTX_new(f->poly1305)) != NULL);
 }
 

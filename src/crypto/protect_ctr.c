@@ -1,6 +1,7 @@
-/* AES-CTR with HMAC (RFC 4344 4, RFC 6668; encrypt-then-MAC: OpenSSH PROTOCOL 1.5). The counter runs
- * on from packet to packet, so the stream is never set anew. Without encrypt-then-MAC the length is
- * only known after a block is decrypted; that block is kept until the packet is opened. */
+/* AES-CTR with HMAC (RFC 4344 4, RFC 6668; encrypt-then-MAC: OpenSSH PROTOCOL 1.5). The counter
+ * runs on from packet to packet, so the stream is never set anew. Without encrypt-then-MAC the
+ * length is only known after a block is decrypted; that block is kept until the packet is opened.
+ */
 #include "crypto/fault.h"
 #include "crypto/protect.h"
 
@@ -22,7 +23,8 @@ static bool ctr_start(spc_protection *p, const uint8_t *key, const uint8_t *iv,
     };
 
     return f != NULL &&
-           SPC_TRY(EVP_CipherInit_ex2(p->cipher, f->cipher[p->row->index], key, iv, 1, NULL) == 1) &&
+           SPC_TRY(EVP_CipherInit_ex2(p->cipher, f->cipher[p->row->index], key, iv, 1, NULL) ==
+                   1) &&
            SPC_TRY((p->hasher = EVP_MAC_CTX_new(f->hmac)) != NULL) &&
            SPC_TRY(EVP_MAC_init(p->hasher, mac_key, p->mac->key_length, params) == 1);
 }

@@ -60,7 +60,8 @@ static bool gcm_open(spc_protection *p, uint32_t sequence, uint8_t *packet, uint
         return false;
     /* Only the nonce: the key schedule stays. */
     bool good = SPC_TRY(EVP_CipherInit_ex2(p->cipher, NULL, NULL, p->u.gcm.iv, -1, tag) == 1) &&
-                gcm_aad(p, packet) && spc_stream(p->cipher, packet + 4, packet_length, packet + 4) &&
+                gcm_aad(p, packet) &&
+                spc_stream(p->cipher, packet + 4, packet_length, packet + 4) &&
                 SPC_TRY(EVP_CipherFinal_ex(p->cipher, none, &done) == 1);
     if (!good) {
         /* libcrypto decrypts before it knows the tag; nobody gets to see that. */

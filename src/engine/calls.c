@@ -1,5 +1,5 @@
-/* What the application asks of an engine: answers, routed by the tag in the question's top byte, and
- * calls on the connection and its channels. */
+/* What the application asks of an engine: answers, routed by the tag in the question's top byte,
+ * and calls on the connection and its channels. */
 #include "engine/engine_internal.h"
 
 #define TAG_AUTH 1u

@@ -98,7 +98,8 @@ void sp_engine_input_ended(sp_engine *e, int error, const char *message)
         return;
     e->input_ended = true;
     if (error != 0)
-        (void)spt_fail(e->transport, error, 0, "%s", message == NULL ? sp_strerror(error) : message);
+        (void)spt_fail(e->transport, error, 0, "%s",
+                       message == NULL ? sp_strerror(error) : message);
 }
 
 int sp_engine_output(const sp_engine *e, struct iovec *vector, int count)
@@ -188,8 +189,8 @@ static int dispatch(sp_engine *e, uint8_t message, spb_reader *r, sp_event *even
     case SPE_FATAL:
         break;
     }
-    return spt_fail(t, SP_EPROTO, SP_DISCONNECT_PROTOCOL_ERROR,
-                    "message %u is not allowed here", (unsigned)message);
+    return spt_fail(t, SP_EPROTO, SP_DISCONNECT_PROTOCOL_ERROR, "message %u is not allowed here",
+                    (unsigned)message);
 }
 
 /* ---- events ---- */

@@ -11,14 +11,34 @@ typedef struct range {
 } range;
 
 #define RANGES_MAX 14
-#define GENERIC {1, 4, SPE_TRANSPORT} /* DISCONNECT, IGNORE, UNIMPLEMENTED, DEBUG */
-#define KEXINIT {20, 20, SPE_TRANSPORT}
-#define PING {192, 192, SPE_TRANSPORT}
-/* Numbers that nobody has given a meaning. 8 (NEWCOMPRESS), 193 (PONG) and the server's own messages
- * are no such numbers: a client that sends them is broken. */
-#define UNKNOWN_TRANSPORT {9, 19, SPE_UNIMPLEMENTED}, {22, 29, SPE_UNIMPLEMENTED}
-#define UNKNOWN_USERAUTH {54, 59, SPE_UNIMPLEMENTED}
-#define UNKNOWN_ABOVE {128, 191, SPE_UNIMPLEMENTED}, {194, 255, SPE_UNIMPLEMENTED}
+#define GENERIC                                                                                    \
+    {                                                                                              \
+        1, 4, SPE_TRANSPORT                                                                        \
+    } /* DISCONNECT, IGNORE, UNIMPLEMENTED, DEBUG */
+#define KEXINIT                                                                                    \
+    {                                                                                              \
+        20, 20, SPE_TRANSPORT                                                                      \
+    }
+#define PING                                                                                       \
+    {                                                                                              \
+        192, 192, SPE_TRANSPORT                                                                    \
+    }
+/* Numbers that nobody has given a meaning. 8 (NEWCOMPRESS), 193 (PONG) and the server's own
+ * messages are no such numbers: a client that sends them is broken. */
+#define UNKNOWN_TRANSPORT                                                                          \
+    {9, 19, SPE_UNIMPLEMENTED},                                                                    \
+    {                                                                                              \
+        22, 29, SPE_UNIMPLEMENTED                                                                  \
+    }
+#define UNKNOWN_USERAUTH                                                                           \
+    {                                                                                              \
+        54, 59, SPE_UNIMPLEMENTED                                                                  \
+    }
+#define UNKNOWN_ABOVE                                                                              \
+    {128, 191, SPE_UNIMPLEMENTED},                                                                 \
+    {                                                                                              \
+        194, 255, SPE_UNIMPLEMENTED                                                                \
+    }
 
 static const range table[SPE_STATES][RANGES_MAX] = {
     [SPE_FIRST_KEXINIT] = {GENERIC, KEXINIT},
@@ -33,12 +53,8 @@ static const range table[SPE_STATES][RANGES_MAX] = {
                            PING,
                            UNKNOWN_TRANSPORT,
                            UNKNOWN_ABOVE},
-    [SPE_SERVICE] = {GENERIC,
-                     {5, 5, SPE_TRANSPORT},
-                     KEXINIT,
-                     PING,
-                     UNKNOWN_TRANSPORT,
-                     UNKNOWN_ABOVE},
+    [SPE_SERVICE] =
+        {GENERIC, {5, 5, SPE_TRANSPORT}, KEXINIT, PING, UNKNOWN_TRANSPORT, UNKNOWN_ABOVE},
     [SPE_AUTH] = {GENERIC,
                   {5, 5, SPE_TRANSPORT}, /* some clients ask again for each attempt */
                   KEXINIT,

@@ -170,6 +170,6 @@ bool sp_authorized_keys_contains(const sp_authorized_keys *list, const sp_key *k
 {
     const spb_span wanted = {key->blob, key->blob_length};
 
-    return list->count > 0 && bsearch(&wanted, list->blobs, list->count, sizeof list->blobs[0],
-                                      compare_blobs) != NULL;
+    return list->count > 0 &&
+           bsearch(&wanted, list->blobs, list->count, sizeof list->blobs[0], compare_blobs) != NULL;
 }

@@ -53,8 +53,8 @@ static int unarmour(spb_span text, spb_buffer *out)
         text.data++;
         text.length--;
     }
-    bool good = ended && spw_ok(&packed) &&
-                spc_base64_decode((spb_span){packed.data, packed.length}, out);
+    bool good =
+        ended && spw_ok(&packed) && spc_base64_decode((spb_span){packed.data, packed.length}, out);
     spb_buffer_free(&packed);
     return good ? 0 : SP_EFORMAT;
 }
@@ -121,8 +121,8 @@ static int read_section(sp_key **key, spb_span section, spb_span blob)
         return SP_EFORMAT;
     }
     int result = spk_new(key, pkey, true);
-    if (result == 0 && ((*key)->blob_length != blob.length ||
-                        memcmp((*key)->blob, blob.data, blob.length) != 0)) {
+    if (result == 0 &&
+        ((*key)->blob_length != blob.length || memcmp((*key)->blob, blob.data, blob.length) != 0)) {
         sp_key_unref(*key);
         *key = NULL;
         result = SP_EFORMAT;

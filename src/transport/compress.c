@@ -33,8 +33,8 @@ spt_compressor *spt_compressor_new(const spb_env *env, bool deflating)
     c->stream.zalloc = zalloc;
     c->stream.zfree = zfree;
     c->stream.opaque = (voidpf)env;
-    int result = deflating ? deflateInit(&c->stream, Z_DEFAULT_COMPRESSION)
-                           : inflateInit(&c->stream);
+    int result =
+        deflating ? deflateInit(&c->stream, Z_DEFAULT_COMPRESSION) : inflateInit(&c->stream);
     if (result != Z_OK) {
         spb_free(env, c);
         return NULL;
@@ -71,8 +71,8 @@ static bool run(spt_compressor *c, const uint8_t *data, size_t length, spb_buffe
         size_t given = room == 0 ? 1 : room;
         c->stream.next_out = to;
         c->stream.avail_out = (uInt)given;
-        int result = c->deflating ? deflate(&c->stream, Z_PARTIAL_FLUSH)
-                                  : inflate(&c->stream, Z_SYNC_FLUSH);
+        int result =
+            c->deflating ? deflate(&c->stream, Z_PARTIAL_FLUSH) : inflate(&c->stream, Z_SYNC_FLUSH);
         size_t made = given - c->stream.avail_out;
         if (result != Z_OK && result != Z_BUF_ERROR)
             return false;

@@ -305,8 +305,8 @@ static int compile(sp_config *config, const sp_protocol_options *o, char *reason
         result = compile_list(config, "cipher", o->ciphers, take_cipher, &config->cipher_list, true,
                               reason, size);
     if (result == 0)
-        result = compile_list(config, "MAC", o->macs, take_mac, &config->mac_list, true, reason,
-                              size);
+        result =
+            compile_list(config, "MAC", o->macs, take_mac, &config->mac_list, true, reason, size);
     if (result == 0)
         result = compile_list(config, "compression", o->compressions, take_compression,
                               &config->compression_list, true, reason, size);

@@ -21,8 +21,8 @@ struct sp_config {
     const spc_kex *kex[SPT_LIST_MAX];
     const spc_cipher *ciphers[SPT_LIST_MAX];
     const spc_mac *macs[SPT_LIST_MAX];
-    const spc_signature *signatures[SPT_LIST_MAX];         /* accepted from clients */
-    const spc_signature *host_signatures[SPT_LIST_MAX];    /* offered by us: a host key fits */
+    const spc_signature *signatures[SPT_LIST_MAX];      /* accepted from clients */
+    const spc_signature *host_signatures[SPT_LIST_MAX]; /* offered by us: a host key fits */
     const char *compressions[4];
     /* The name lists as sent in KEXINIT, and server-sig-algs. */
     char *kex_list, *host_key_list, *cipher_list, *mac_list, *compression_list, *signature_list;

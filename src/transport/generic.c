@@ -1,5 +1,5 @@
-/* The transport's other messages (RFC 4253 10, 11; RFC 8308; OpenSSH PROTOCOL 1.10 ping): DISCONNECT,
- * IGNORE, DEBUG, UNIMPLEMENTED, SERVICE_REQUEST, EXT_INFO, PING. */
+/* The transport's other messages (RFC 4253 10, 11; RFC 8308; OpenSSH PROTOCOL 1.10 ping):
+ * DISCONNECT, IGNORE, DEBUG, UNIMPLEMENTED, SERVICE_REQUEST, EXT_INFO, PING. */
 #include "transport/transport_internal.h"
 
 #include <stdio.h>
@@ -35,8 +35,7 @@ static int debug_received(spt_transport *t, spb_reader *r, sp_event *event)
         return malformed(t, "DEBUG");
     /* What is not clean UTF-8, or far too long, is not shown to anyone. */
     if (text.length > DEBUG_TEXT_MAX || language.length > DEBUG_TEXT_MAX ||
-        !spb_utf8_valid(text.data, text.length) ||
-        !spb_utf8_valid(language.data, language.length))
+        !spb_utf8_valid(text.data, text.length) || !spb_utf8_valid(language.data, language.length))
         return 0;
     spb_free(spt_env(t), t->debug_text);
     spb_free(spt_env(t), t->debug_language);

@@ -1,14 +1,13 @@
-/* Bytes in: the receive buffer, and packets opened in place (RFC 4253 6). A large buffer is borrowed
- * from the pool while bytes arrive; a partial packet that has to wait is moved to memory of just its
- * size, so a silent peer holds no more than what it has sent. */
+/* Bytes in: the receive buffer, and packets opened in place (RFC 4253 6). A large buffer is
+ * borrowed from the pool while bytes arrive; a partial packet that has to wait is moved to memory
+ * of just its size, so a silent peer holds no more than what it has sent. */
 #include "transport/transport_internal.h"
 
 #include <string.h>
 
 bool spt_wants_input(const spt_transport *t)
 {
-    return t->error == NULL && t->output_length < OUTPUT_HIGH_MARK &&
-           t->kex_state != KEX_WAIT_SIGN;
+    return t->error == NULL && t->output_length < OUTPUT_HIGH_MARK && t->kex_state != KEX_WAIT_SIGN;
 }
 
 void spt_input_discard(spt_transport *t)
@@ -178,8 +177,7 @@ int spt_next_packet(spt_transport *t, uint8_t *message, spb_reader *payload)
         return 0;
     uint8_t *packet = t->input + t->input_start;
     uint32_t length = t->packet_length;
-    if (t->in.protection != NULL &&
-        !spc_open(t->in.protection, t->in.sequence, packet, length))
+    if (t->in.protection != NULL && !spc_open(t->in.protection, t->in.sequence, packet, length))
         return spt_fail(t, SP_EMAC, SP_DISCONNECT_MAC_ERROR, "packet failed its integrity check");
     t->input_start += whole;
     t->packet_length = 0;

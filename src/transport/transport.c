@@ -176,8 +176,8 @@ void spt_peer_disconnected(spt_transport *t, uint32_t code, spb_span text)
     if (t->error != NULL)
         return;
     spb_printable(clean, sizeof clean, text.data, text.length);
-    spb_log(spt_env(t), SP_LOG_VERBOSE, "the client disconnects, code %lu: %s",
-            (unsigned long)code, clean);
+    spb_log(spt_env(t), SP_LOG_VERBOSE, "the client disconnects, code %lu: %s", (unsigned long)code,
+            clean);
     record_error(t, SP_EDISCONNECT, code, true, clean);
 }
 

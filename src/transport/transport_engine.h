@@ -7,13 +7,13 @@
 
 /* Where the transport stands, for the gate table. */
 typedef enum spt_phase {
-    SPT_PHASE_VERSION,         /* no packet yet */
-    SPT_PHASE_FIRST_KEXINIT,   /* first exchange: KEXINIT must come */
-    SPT_PHASE_FIRST_KEX_INIT,  /* first exchange: the method's own message must come */
-    SPT_PHASE_FIRST_NEWKEYS,   /* first exchange: NEWKEYS must come */
-    SPT_PHASE_REKEY_KEX_INIT,  /* a later exchange, the peer's KEXINIT has come */
+    SPT_PHASE_VERSION,        /* no packet yet */
+    SPT_PHASE_FIRST_KEXINIT,  /* first exchange: KEXINIT must come */
+    SPT_PHASE_FIRST_KEX_INIT, /* first exchange: the method's own message must come */
+    SPT_PHASE_FIRST_NEWKEYS,  /* first exchange: NEWKEYS must come */
+    SPT_PHASE_REKEY_KEX_INIT, /* a later exchange, the peer's KEXINIT has come */
     SPT_PHASE_REKEY_NEWKEYS,
-    SPT_PHASE_OPEN,            /* keys are in use; also while only our own KEXINIT was sent */
+    SPT_PHASE_OPEN, /* keys are in use; also while only our own KEXINIT was sent */
     SPT_PHASE_CLOSED,
 } spt_phase;
 

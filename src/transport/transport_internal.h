@@ -6,14 +6,14 @@
 #include "transport/messages.h"
 #include "transport/transport_engine.h"
 
-#define VERSION_LINE_MAX 255             /* RFC 4253 4.2, with CR LF */
-#define PACKET_HEAD 5                    /* packet_length and padding_length */
-#define PACKET_MIN 16                    /* RFC 4253 6 */
+#define VERSION_LINE_MAX 255                /* RFC 4253 4.2, with CR LF */
+#define PACKET_HEAD 5                       /* packet_length and padding_length */
+#define PACKET_MIN 16                       /* RFC 4253 6 */
 #define PACKET_LIMIT_UNAUTHENTICATED 35000u /* what 6.1 says everyone must take */
-#define PACKET_SLACK 1024u               /* around the largest channel data */
+#define PACKET_SLACK 1024u                  /* around the largest channel data */
 #define INPUT_BUDGET_UNAUTHENTICATED ((uint64_t)1024 * 1024)
 #define KEX_BUDGET_UNAUTHENTICATED 8
-#define OUTPUT_DATA_MARK ((size_t)512 * 1024) /* bulk data waits above this */
+#define OUTPUT_DATA_MARK ((size_t)512 * 1024)  /* bulk data waits above this */
 #define OUTPUT_HIGH_MARK ((size_t)1024 * 1024) /* input waits above this */
 #define OUTPUT_SMALL_CHUNK ((size_t)4096)
 #define HELD_LIMIT ((size_t)1024 * 1024)
@@ -33,16 +33,16 @@ typedef struct spt_direction {
 } spt_direction;
 
 typedef enum kex_state {
-    KEX_IDLE,       /* none runs */
-    KEX_SENT,       /* our KEXINIT is out, the peer's has not come */
-    KEX_WAIT_INIT,  /* both are known: the method's message must come */
-    KEX_WAIT_SIGN,  /* the exchange hash is being signed */
+    KEX_IDLE,         /* none runs */
+    KEX_SENT,         /* our KEXINIT is out, the peer's has not come */
+    KEX_WAIT_INIT,    /* both are known: the method's message must come */
+    KEX_WAIT_SIGN,    /* the exchange hash is being signed */
     KEX_WAIT_NEWKEYS, /* our NEWKEYS is out */
 } kex_state;
 
 /* Lives while an exchange runs. */
 typedef struct spt_kex {
-    spb_buffer ours;   /* KEXINIT payloads, with the message number */
+    spb_buffer ours; /* KEXINIT payloads, with the message number */
     spb_buffer theirs;
     const spc_kex *method;
     const spc_signature *host_signature;

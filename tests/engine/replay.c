@@ -2,8 +2,8 @@
  * once with a real client, and the server's bytes must be those of the file.
  *
  * `engine_replay record FILE` makes one: it listens, prints its port, serves one connection. A file
- * is: the host key's text, then records of a type ('<' from the client, '>' to it, 'E' end of input),
- * the clock in milliseconds (u64) and a string. */
+ * is: the host key's text, then records of a type ('<' from the client, '>' to it, 'E' end of
+ * input), the clock in milliseconds (u64) and a string. */
 #include "support/client.h"
 
 #include <arpa/inet.h>
@@ -117,8 +117,7 @@ static int record(const char *path)
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     if (f == NULL || listener < 0 ||
         bind(listener, (struct sockaddr *)&address, sizeof address) != 0 ||
-        listen(listener, 1) != 0 ||
-        getsockname(listener, (struct sockaddr *)&address, &size) != 0)
+        listen(listener, 1) != 0 || getsockname(listener, (struct sockaddr *)&address, &size) != 0)
         return 1;
     printf("%u\n", ntohs(address.sin_port));
     fflush(stdout);

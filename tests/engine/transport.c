@@ -35,9 +35,15 @@ static void takes_good_version_lines(void **unused)
 static void refuses_bad_version_lines(void **unused)
 {
     (void)unused;
-    static const char *const bad[] = {
-        "GET / HTTP/1.0\r\n", "SSH-1.5-old\r\n", "SSH-1.99-old\r\n", "SSH-2.0-\r\n",
-        "hello\r\nSSH-2.0-x\r\n", "SSH-2.0-x\x01y\r\n", "SSH-2.0-\xff\r\n", "\r\n", "X"};
+    static const char *const bad[] = {"GET / HTTP/1.0\r\n",
+                                      "SSH-1.5-old\r\n",
+                                      "SSH-1.99-old\r\n",
+                                      "SSH-2.0-\r\n",
+                                      "hello\r\nSSH-2.0-x\r\n",
+                                      "SSH-2.0-x\x01y\r\n",
+                                      "SSH-2.0-\xff\r\n",
+                                      "\r\n",
+                                      "X"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         test_client c;
         begin(&c, NULL);
@@ -139,8 +145,7 @@ static void logs_in_with_each_cipher_and_mac(void **unused)
             sp_algorithms a;
             assert_int_equal(sp_engine_algorithms(c.engine, &a), 0);
             assert_string_equal(a.cipher_in, c.cipher);
-            assert_string_equal(a.mac_out,
-                                spc_cipher_at(i)->tag_length > 0 ? "<implicit>" : c.mac);
+            assert_string_equal(a.mac_out, spc_cipher_at(i)->tag_length > 0 ? "<implicit>" : c.mac);
             assert_true(a.strict_kex);
             client_free(&c);
         }

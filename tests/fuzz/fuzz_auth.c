@@ -39,7 +39,7 @@ static spb_span next_bytes(script *in)
 
     if (length > in->left)
         length = in->left;
-    spb_span s = { in->at, length };
+    spb_span s = {in->at, length};
     in->at += length;
     in->left -= length;
     return s;
@@ -103,8 +103,8 @@ static void put_fields(spb_buffer *m, uint8_t method, script *in)
 
 static void send_request(run *r, script *in)
 {
-    static const char *const users[] = { "alice", "bob", "\xc3\xbc", "\xff" };
-    static const char *const names[] = { "none", "password", "keyboard-interactive", "publickey" };
+    static const char *const users[] = {"alice", "bob", "\xc3\xbc", "\xff"};
+    static const char *const names[] = {"none", "password", "keyboard-interactive", "publickey"};
     spb_env env;
     spb_buffer m;
     uint8_t what = next_byte(in);
@@ -182,16 +182,15 @@ static void pull(run *r)
 
 static void answer(run *r, script *in)
 {
-    static const sp_prompt prompts[] = { { "a", false }, { "", true }, { "c", false } };
+    static const sp_prompt prompts[] = {{"a", false}, {"", true}, {"c", false}};
     uint8_t what = next_byte(in);
-    sp_challenge challenge = { NULL, NULL, NULL, prompts, what >> 4 & 3 };
-    sp_auth_reply reply = { .verdict = (sp_auth_verdict)(what % 6), .challenge = &challenge };
+    sp_challenge challenge = {NULL, NULL, NULL, prompts, what >> 4 & 3};
+    sp_auth_reply reply = {.verdict = (sp_auth_verdict)(what % 6), .challenge = &challenge};
 
     if (r->question == 0)
         return;
-    int result = r->type == SP_EVENT_AUTH_METHODS
-                     ? spa_answer_methods(r->a, r->question, what)
-                     : spa_answer(r->a, r->question, &reply);
+    int result = r->type == SP_EVENT_AUTH_METHODS ? spa_answer_methods(r->a, r->question, what)
+                                                  : spa_answer(r->a, r->question, &reply);
     if (result == SP_EINVAL)
         return;
     if (result == 0 && reply.verdict == SP_AUTH_ACCEPT && r->type != SP_EVENT_AUTH_METHODS &&
@@ -203,8 +202,8 @@ static void answer(run *r, script *in)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    script in = { data, size };
-    run r = { .s = stand_new() };
+    script in = {data, size};
+    run r = {.s = stand_new()};
 
     if (in.left > 8192)
         in.left = 8192;

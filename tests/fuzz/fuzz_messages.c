@@ -1,6 +1,6 @@
-/* Fuzzer: messages under keys. The first byte picks the state to reach (keys, authentication, logged
- * in, a session open), then each record of the input (number, length, bytes) is sent as a proper
- * packet, so that every parser behind the packet layer is reached. */
+/* Fuzzer: messages under keys. The first byte picks the state to reach (keys, authentication,
+ * logged in, a session open), then each record of the input (number, length, bytes) is sent as a
+ * proper packet, so that every parser behind the packet layer is reached. */
 #include "../engine/support/client.h"
 
 #include <stdlib.h>

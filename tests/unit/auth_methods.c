@@ -1,8 +1,8 @@
 /* Each authentication method through each of its answers: RFC 4252 5, 7, 8 and RFC 4256. */
 #include "support/auth_steps.h"
 
-static const sp_prompt hidden[] = { { "Password: ", false } };
-static const sp_prompt two[] = { { "Name: ", true }, { "", false } };
+static const sp_prompt hidden[] = {{"Password: ", false}};
+static const sp_prompt two[] = {{"Name: ", true}, {"", false}};
 
 static void expect_pk_ok(bench *b, const char *algorithm, const sp_key *key)
 {
@@ -123,9 +123,8 @@ static void password_refused(void **state)
 static void password_change_required(void **state)
 {
     bench *b = *state;
-    sp_auth_reply reply = { .verdict = SP_AUTH_CHANGE_PASSWORD,
-                            .prompt = "Expired. New one?",
-                            .language = "en" };
+    sp_auth_reply reply = {
+        .verdict = SP_AUTH_CHANGE_PASSWORD, .prompt = "Expired. New one?", .language = "en"};
     spb_reader r;
 
     assert_int_equal(send_password(b, "alice", STAND_SECRET), 0);
@@ -232,7 +231,7 @@ static void key_refused(void **state)
 /* CVE-2024-45337, CVE-2023-2283: only the proof counts, and only a good one. */
 static void key_without_good_proof_fails(void **state)
 {
-    static const proof bad[] = { PROOF_BAD, PROOF_OTHER_USER };
+    static const proof bad[] = {PROOF_BAD, PROOF_OTHER_USER};
     bench *b = *state;
     sp_key *key = new_key(SP_KEY_ED25519);
 
@@ -265,8 +264,8 @@ static void key_of_another_session_fails(void **state)
 
 static void key_algorithm_must_fit_and_be_enabled(void **state)
 {
-    static const char *const names[] = { "rsa-sha2-256", "ssh-rsa", "ecdsa-sha2-nistp256", "",
-                                         "ssh-ed25519-cert-v01@openssh.com" };
+    static const char *const names[] = {"rsa-sha2-256", "ssh-rsa", "ecdsa-sha2-nistp256", "",
+                                        "ssh-ed25519-cert-v01@openssh.com"};
     bench *b = *state;
     sp_key *key = new_key(SP_KEY_ED25519);
 
@@ -353,8 +352,8 @@ static void kbdint_refused_at_once(void **state)
 
 static void kbdint_rounds(void **state)
 {
-    static const char *const first[] = { STAND_SECRET };
-    static const char *const second[] = { "al\tice", "" };
+    static const char *const first[] = {STAND_SECRET};
+    static const char *const second[] = {"al\tice", ""};
     bench *b = *state;
 
     assert_int_equal(send_kbdint(b, "alice"), 0);
@@ -390,7 +389,7 @@ static void kbdint_rounds(void **state)
 
 static void kbdint_wrong_response(void **state)
 {
-    static const char *const texts[] = { STAND_SECRET };
+    static const char *const texts[] = {STAND_SECRET};
     bench *b = *state;
 
     assert_int_equal(send_kbdint(b, "alice"), 0);
@@ -410,7 +409,7 @@ static void kbdint_wrong_response(void **state)
 
 static void kbdint_unpreparable_response(void **state)
 {
-    static const char *const texts[] = { "\xff" STAND_SECRET };
+    static const char *const texts[] = {"\xff" STAND_SECRET};
     bench *b = *state;
 
     assert_int_equal(send_kbdint(b, "alice"), 0);
@@ -423,7 +422,7 @@ static void kbdint_unpreparable_response(void **state)
 
 static void kbdint_wrong_count(void **state)
 {
-    static const char *const texts[] = { "1", "2" };
+    static const char *const texts[] = {"1", "2"};
     bench *b = *state;
 
     assert_int_equal(send_kbdint(b, "alice"), 0);
@@ -436,7 +435,7 @@ static void kbdint_wrong_count(void **state)
 
 static void kbdint_response_while_one_is_judged(void **state)
 {
-    static const char *const texts[] = { "1" };
+    static const char *const texts[] = {"1"};
     bench *b = *state;
 
     assert_int_equal(send_kbdint(b, "alice"), 0);
@@ -461,9 +460,9 @@ static void kbdint_response_out_of_the_blue(void **state)
 static void kbdint_bad_challenges_stay_open(void **state)
 {
     static sp_prompt many[SP_PROMPTS_MAX + 1];
-    static const sp_prompt not_utf8[] = { { "\xff", false } };
+    static const sp_prompt not_utf8[] = {{"\xff", false}};
     bench *b = *state;
-    sp_auth_reply reply = { .verdict = SP_AUTH_CHALLENGE };
+    sp_auth_reply reply = {.verdict = SP_AUTH_CHALLENGE};
 
     assert_int_equal(send_kbdint(b, "alice"), 0);
     let_try(b);

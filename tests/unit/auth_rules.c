@@ -222,7 +222,7 @@ static void change_of_user_ends_a_challenge(void **state)
 
 static void unpreparable_name_is_never_let_in(void **state)
 {
-    static const char *const names[] = { "\xff\xfe", "a\tb", "\xc3" };
+    static const char *const names[] = {"\xff\xfe", "a\tb", "\xc3"};
     bench *b = *state;
 
     for (size_t i = 0; i < 3; i++) {
@@ -396,7 +396,7 @@ static void failures_go_out_on_the_schedule(void **state)
     static const struct {
         uint64_t took;
         uint64_t due;
-    } rows[] = { { 0, 25 }, { 1, 25 }, { 24, 25 }, { 25, 25 }, { 26, 50 }, { 1010, 1025 } };
+    } rows[] = {{0, 25}, {1, 25}, {24, 25}, {25, 25}, {26, 50}, {1010, 1025}};
     bench *b = *state;
 
     b->s->config.options.max_auth_attempts = 100;
@@ -499,8 +499,8 @@ static void banner_is_cleaned(void **state)
 
 static void valid_request(bench *b, spb_buffer *m, size_t kind, const sp_key *key)
 {
-    static const char *const names[] = { "none", "password", "password",
-                                         "keyboard-interactive", "publickey", "publickey" };
+    static const char *const names[] = {"none",      "password", "password", "keyboard-interactive",
+                                        "publickey", "publickey"};
     size_t length;
     const uint8_t *blob = sp_key_blob(key, &length);
 
@@ -555,8 +555,8 @@ static void cut_or_longer_requests_are_refused(void **state)
 
 static void cut_or_longer_responses_are_refused(void **state)
 {
-    static const sp_prompt prompts[] = { { "a", false }, { "b", true } };
-    static const uint8_t good[] = { 0, 0, 0, 2, 0, 0, 0, 1, 'x', 0, 0, 0, 0 };
+    static const sp_prompt prompts[] = {{"a", false}, {"b", true}};
+    static const uint8_t good[] = {0, 0, 0, 2, 0, 0, 0, 1, 'x', 0, 0, 0, 0};
 
     for (size_t length = 0; length <= sizeof good + 1; length++) {
         bench *b = *state;
@@ -622,8 +622,8 @@ static void other_services_disconnect(void **state)
 
 static void secrets_are_gone_with_the_next_event(void **state)
 {
-    static const char *const texts[] = { STAND_SECRET };
-    static const sp_prompt hidden[] = { { "Password: ", false } };
+    static const char *const texts[] = {STAND_SECRET};
+    static const sp_prompt hidden[] = {{"Password: ", false}};
     bench *b = *state;
 
     fail_password(b, "alice");
@@ -648,8 +648,8 @@ static void secrets_are_gone_with_the_next_event(void **state)
 /* One login with some of everything. True: it went through. */
 static bool long_login(bench *b, const sp_key *key)
 {
-    static const sp_prompt hidden[] = { { "Password: ", false } };
-    static const char *const texts[] = { STAND_SECRET };
+    static const sp_prompt hidden[] = {{"Password: ", false}};
+    static const char *const texts[] = {STAND_SECRET};
     sp_event event;
     unsigned sent = 0;
 

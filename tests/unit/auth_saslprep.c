@@ -23,7 +23,7 @@ static int prepare(const char *in, size_t length, char *out, size_t size)
     spb_env_init(&env, NULL);
     spb_buffer_init(&b, &env, SPA_STORE_MAX);
     b.secret = true;
-    int result = spa_saslprep((spb_span){ (const uint8_t *)in, length }, &b);
+    int result = spa_saslprep((spb_span){(const uint8_t *)in, length}, &b);
     if (result == 0) {
         assert_true(b.length > 0 && b.length <= size);
         assert_int_equal(b.data[b.length - 1], 0);
@@ -53,15 +53,11 @@ static void check(const row *rows, size_t count)
 static void ascii_passes_unchanged(void **state)
 {
     static const row rows[] = {
-        { "user", "user" },   /* RFC 4013 3, example 2 */
-        { "USER", "USER" },   /* example 3: case is kept */
-        { "", "" },
-        { " a b ", " a b " },
-        { "~!@#$%^&*()", "~!@#$%^&*()" },
-        { "\a", NULL },       /* example 6: prohibited */
-        { "a\tb", NULL },
-        { "a\x7f", NULL },
-        { "a\nb", NULL },
+        {"user", "user"}, /* RFC 4013 3, example 2 */
+        {"USER", "USER"}, /* example 3: case is kept */
+        {"", ""},         {" a b ", " a b "}, {"~!@#$%^&*()", "~!@#$%^&*()"},
+        {"\a", NULL}, /* example 6: prohibited */
+        {"a\tb", NULL},   {"a\x7f", NULL},    {"a\nb", NULL},
     };
 
     (void)state;
@@ -81,9 +77,9 @@ static void nul_is_refused(void **state)
 static void bad_utf8_is_refused(void **state)
 {
     static const row rows[] = {
-        { "\xff", NULL },         { "\xc3", NULL },         { "a\x80", NULL },
-        { "\xc0\xaf", NULL },     { "\xed\xa0\x80", NULL }, { "\xf4\x90\x80\x80", NULL },
-        { "\xe2\x82", NULL },
+        {"\xff", NULL},     {"\xc3", NULL},         {"a\x80", NULL},
+        {"\xc0\xaf", NULL}, {"\xed\xa0\x80", NULL}, {"\xf4\x90\x80\x80", NULL},
+        {"\xe2\x82", NULL},
     };
 
     (void)state;
@@ -93,18 +89,22 @@ static void bad_utf8_is_refused(void **state)
 static void wide_text_is_prepared(void **state)
 {
     static const row rows[] = {
-        { "I\xc2\xadX", "IX" },             /* example 1: soft hyphen maps to nothing */
-        { "\xc2\xaa", "a" },                /* example 4: NFKC */
-        { "\xe2\x85\xa8", "IX" },           /* example 5: NFKC */
-        { "\xd8\xa7" "1", NULL },           /* example 7: bidirectional check */
-        { "a\xc2\xa0" "b", "a b" },         /* no-break space */
-        { "u\xcc\x88", "\xc3\xbc" },        /* composed */
-        { "\xc3\xbc", "\xc3\xbc" },
-        { "\xc2\xad", NULL },               /* nothing is left */
-        { "\xc2\x85", NULL },               /* C.2.2 */
-        { "\xee\x80\x80", NULL },           /* C.3 private use */
-        { "\xef\xbf\xbd", NULL },           /* C.6 */
-        { "\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80" }, /* younger than Unicode 3.2: kept */
+        {"I\xc2\xadX", "IX"},   /* example 1: soft hyphen maps to nothing */
+        {"\xc2\xaa", "a"},      /* example 4: NFKC */
+        {"\xe2\x85\xa8", "IX"}, /* example 5: NFKC */
+        {"\xd8\xa7"
+         "1",
+         NULL}, /* example 7: bidirectional check */
+        {"a\xc2\xa0"
+         "b",
+         "a b"},                   /* no-break space */
+        {"u\xcc\x88", "\xc3\xbc"}, /* composed */
+        {"\xc3\xbc", "\xc3\xbc"},
+        {"\xc2\xad", NULL},                       /* nothing is left */
+        {"\xc2\x85", NULL},                       /* C.2.2 */
+        {"\xee\x80\x80", NULL},                   /* C.3 private use */
+        {"\xef\xbf\xbd", NULL},                   /* C.6 */
+        {"\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80"}, /* younger than Unicode 3.2: kept */
     };
     char out[256];
 

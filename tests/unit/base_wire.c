@@ -69,9 +69,8 @@ static void refuses_bad_mpints(void **unused)
         size_t length;
         bool good;
     } cases[] = {
-        {"\0\0\0\0", 4, true},          /* zero */
-        {"\0\0\0\1\x7f", 5, true},
-        {"\0\0\0\2\0\x80", 6, true},
+        {"\0\0\0\0", 4, true}, /* zero */
+        {"\0\0\0\1\x7f", 5, true},      {"\0\0\0\2\0\x80", 6, true},
         {"\0\0\0\1\x80", 5, false},     /* negative */
         {"\0\0\0\1\0", 5, false},       /* zero is empty */
         {"\0\0\0\2\0\x7f", 6, false},   /* not minimal */
@@ -181,7 +180,10 @@ static void cleans_for_the_log(void **unused)
 {
     (void)unused;
     char out[6];
-    spb_printable(out, sizeof out, "a\n\x1b[\xc3" "bcd", 8);
+    spb_printable(out, sizeof out,
+                  "a\n\x1b[\xc3"
+                  "bcd",
+                  8);
     assert_string_equal(out, "a??[?");
 }
 
@@ -196,10 +198,14 @@ static void compares_secrets(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(writes_what_it_reads),     cmocka_unit_test(refuses_bad_mpints),
-        cmocka_unit_test(bounds_strings_and_buffers), cmocka_unit_test(consumes_from_the_front),
-        cmocka_unit_test(steps_through_name_lists), cmocka_unit_test(refuses_nul_in_strings),
-        cmocka_unit_test(checks_utf8),              cmocka_unit_test(cleans_for_the_log),
+        cmocka_unit_test(writes_what_it_reads),
+        cmocka_unit_test(refuses_bad_mpints),
+        cmocka_unit_test(bounds_strings_and_buffers),
+        cmocka_unit_test(consumes_from_the_front),
+        cmocka_unit_test(steps_through_name_lists),
+        cmocka_unit_test(refuses_nul_in_strings),
+        cmocka_unit_test(checks_utf8),
+        cmocka_unit_test(cleans_for_the_log),
         cmocka_unit_test(compares_secrets),
     };
     spb_env_init(&env, NULL);

@@ -23,8 +23,7 @@ static void test_each_request(void **state)
     setup_world(&w);
     uint32_t ch = open_session(&w, 1000, 1000);
     const uint8_t modes[] = {53, 0, 0, 0, 1, 128, 0, 0, 0x96, 0, 0};
-    give(&w, 98, "usbsuuuud", ch, "pty-req", 1, "xterm", 80u, 24u, 640u, 480u, modes,
-         sizeof modes);
+    give(&w, 98, "usbsuuuud", ch, "pty-req", 1, "xterm", 80u, 24u, 640u, 480u, modes, sizeof modes);
     sp_event *e = expect_request(&w, ch, SP_REQUEST_PTY, "xterm");
     assert_true(e->u.request.want_reply);
     assert_int_equal(e->u.request.size.columns, 80);
@@ -314,7 +313,7 @@ static void test_modes(void **state)
         M("\1\0\0\0\3\2\0\0\0\1\1\0\0\0\7\0", "1=7 2=1 ", 0, 0, false),
         M("\200\0\0\0\1\201\0\0\0\2\0", "", 1, 2, false),
         M("\200\0\0\0\1\200\0\0\0\5\0", "", 5, 0, false),
-        M("\0\1\0\0\0\3", "", 0, 0, false), /* after the end: ignored */
+        M("\0\1\0\0\0\3", "", 0, 0, false),                     /* after the end: ignored */
         M("\1\0\0\0\3\240\0\0\2\0\0\0\1", "1=3 ", 0, 0, false), /* 160: stop */
         M("\377\1\0\0\0\3", "", 0, 0, false),
         M("\237\377\377\377\377\0", "159=4294967295 ", 0, 0, false),
@@ -328,8 +327,8 @@ static void test_modes(void **state)
         spn_decode_modes((spb_span){(const uint8_t *)table[i].bytes, table[i].length}, &f);
         char text[256] = "";
         for (size_t k = 0; k < f.mode_count; k++)
-            snprintf(text + strlen(text), sizeof text - strlen(text), "%u=%u ",
-                     f.modes[k].opcode, f.modes[k].value);
+            snprintf(text + strlen(text), sizeof text - strlen(text), "%u=%u ", f.modes[k].opcode,
+                     f.modes[k].value);
         assert_string_equal(text, table[i].result);
         assert_int_equal(f.input_speed, table[i].in);
         assert_int_equal(f.output_speed, table[i].out);

@@ -18,8 +18,9 @@ static void hashes(void **unused)
 {
     (void)unused;
     /* FIPS 180 examples: "abc", here in two pieces. */
-    static const uint8_t sha256[] = "\xba\x78\x16\xbf\x8f\x01\xcf\xea\x41\x41\x40\xde\x5d\xae\x22\x23"
-                                    "\xb0\x03\x61\xa3\x96\x17\x7a\x9c\xb4\x10\xff\x61\xf2\x00\x15\xad";
+    static const uint8_t sha256[] =
+        "\xba\x78\x16\xbf\x8f\x01\xcf\xea\x41\x41\x40\xde\x5d\xae\x22\x23"
+        "\xb0\x03\x61\xa3\x96\x17\x7a\x9c\xb4\x10\xff\x61\xf2\x00\x15\xad";
     const spb_span spans[3] = {text("a"), text(""), text("bc")};
     uint8_t out[SPC_HASH_MAX];
     assert_true(spc_hash(SPC_SHA256, spans, 3, out));
@@ -64,9 +65,9 @@ static void base64(void **unused)
     static const struct {
         const char *plain, *packed;
     } good[] = {{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}};
-    static const char *const bad[] = {
-        "Z",    "Zg",   "Zg=",  "Zh==",  "Zm9=", "Zg==Zg==", "Z=g=",     "====", "===",
-        "A===", "Zm9v ", " Zm9v", "Zm9v\n", "Zm-_", "Zm9vZ", "Zm9v====", "=m9v", "\xc3\xa9Zg"};
+    static const char *const bad[] = {"Z",      "Zg",   "Zg=",   "Zh==",     "Zm9=",  "Zg==Zg==",
+                                      "Z=g=",   "====", "===",   "A===",     "Zm9v ", " Zm9v",
+                                      "Zm9v\n", "Zm-_", "Zm9vZ", "Zm9v====", "=m9v",  "\xc3\xa9Zg"};
     spb_buffer b;
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         spb_buffer_init(&b, &env, 64);
@@ -120,8 +121,9 @@ static void tables(void **unused)
         assert_ptr_equal(spc_mac_find(text(spc_mac_at(i)->name)), spc_mac_at(i));
     for (size_t i = 0; spc_signature_at(i) != NULL; i++)
         assert_ptr_equal(spc_signature_find(text(spc_signature_at(i)->name)), spc_signature_at(i));
-    static const char *const never[] = {"", "none", "ssh-rsa", "ssh-dss", "aes128-cbc", "hmac-sha1",
-                                        "aes128-ctr\0", "diffie-hellman-group1-sha1"};
+    static const char *const never[] = {
+        "",           "none",      "ssh-rsa",      "ssh-dss",
+        "aes128-cbc", "hmac-sha1", "aes128-ctr\0", "diffie-hellman-group1-sha1"};
     for (size_t i = 0; i < sizeof never / sizeof never[0]; i++) {
         spb_span name = text(never[i]);
         if (i == 6)

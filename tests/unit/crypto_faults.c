@@ -1,6 +1,7 @@
-/* Every libcrypto call fails once (rule: whatever fails refuses). This file compiles the crypto room
- * itself, with the fault hook in it, so the room's objects in the library stay out of the link. Two
- * sweeps: the n-th checked call fails, for all n; and the n-th allocation, ours or libcrypto's. */
+/* Every libcrypto call fails once (rule: whatever fails refuses). This file compiles the crypto
+ * room itself, with the fault hook in it, so the room's objects in the library stay out of the
+ * link. Two sweeps: the n-th checked call fails, for all n; and the n-th allocation, ours or
+ * libcrypto's. */
 #define SP_FAULT_INJECTION
 
 #include "crypto/base64.c"
@@ -113,8 +114,8 @@ static bool run_base64(void *arg)
     spb_buffer a, b;
     spb_buffer_init(&a, &env, 100);
     spb_buffer_init(&b, &env, 100);
-    bool good = spc_base64_encode(message, &a) &&
-                spc_base64_decode((spb_span){a.data, a.length}, &b);
+    bool good =
+        spc_base64_encode(message, &a) && spc_base64_decode((spb_span){a.data, a.length}, &b);
     spb_buffer_free(&a);
     spb_buffer_free(&b);
     return good;
@@ -226,8 +227,7 @@ static bool run_verify(void *arg)
     size_t i = 0;
     while (spc_signature_at(i) != alg)
         i++;
-    return spc_verify(key_for(alg), alg, message,
-                      (spb_span){made[i].data, made[i].length});
+    return spc_verify(key_for(alg), alg, message, (spb_span){made[i].data, made[i].length});
 }
 
 /* A forged signature stays forged whatever fails. */
@@ -237,8 +237,7 @@ static bool run_verify_forged(void *arg)
     size_t i = 0;
     while (spc_signature_at(i) != alg)
         i++;
-    assert_false(spc_verify(key_for(alg), alg, nothing,
-                            (spb_span){made[i].data, made[i].length}));
+    assert_false(spc_verify(key_for(alg), alg, nothing, (spb_span){made[i].data, made[i].length}));
     return true;
 }
 
@@ -255,10 +254,9 @@ static bool run_packets(void *arg)
     size_t total = q->mac != NULL && !q->mac->etm ? 48 : 52;
     spb_put_u32(packet, (uint32_t)(total - 4));
     const spb_span spans[2] = {{packet, 14}, {packet + 14, total - 14}};
-    bool good = spc_protection_new(&sealing, &env, q->cipher, q->mac, secrets, secrets, secrets,
-                                   true) &&
-                spc_protection_new(&opening, &env, q->cipher, q->mac, secrets, secrets, secrets,
-                                   false);
+    bool good =
+        spc_protection_new(&sealing, &env, q->cipher, q->mac, secrets, secrets, secrets, true) &&
+        spc_protection_new(&opening, &env, q->cipher, q->mac, secrets, secrets, secrets, false);
     for (uint32_t n = 0; n < 3 && good; n++) {
         good = spc_seal(sealing, n, spans, 2, out[n]);
         if (!good) /* the nonce is not used again */
@@ -425,8 +423,7 @@ static void every_allocation_fails(void **unused)
         const operation *o = &operations[i];
         if (o->run == run_fetch)
             continue;
-        for (blocks_fail_at = 0; blocks_fail_at < 3000;
-             blocks_fail_at += 1 + blocks_fail_at / 32) {
+        for (blocks_fail_at = 0; blocks_fail_at < 3000; blocks_fail_at += 1 + blocks_fail_at / 32) {
             blocks = 0;
             memory_armed = true;
             bool good = o->run(o->arg);

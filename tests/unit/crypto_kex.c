@@ -1,4 +1,5 @@
-/* Key exchange methods: known answers, both sides agreeing, bad public values (RFC 8731, RFC 5656). */
+/* Key exchange methods: known answers, both sides agreeing, bad public values (RFC 8731, RFC 5656).
+ */
 #include "crypto/crypto.h"
 
 #include <setjmp.h>

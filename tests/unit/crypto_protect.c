@@ -18,39 +18,46 @@ static const struct {
     const char *cipher, *mac;
     const char *sealed[2]; /* sequence numbers 7 and 8 */
 } known[] = {
-    {"chacha20-poly1305@openssh.com", NULL,
+    {"chacha20-poly1305@openssh.com",
+     NULL,
      {"a39afc8a2d411d4a448826536262abe1c59cc73922a5282f64f8219e5e753bfea270277126a4afb5"
       "800005087200160377f7cb09",
       "2fe1f281deab5faca34e0a18864e5236f88454a492c498e0bf6b5daa5eb758a8ff362b971988b417"
       "ecbe4c0088d14c677dbabdbb"}},
-    {"aes128-gcm@openssh.com", NULL,
+    {"aes128-gcm@openssh.com",
+     NULL,
      {"00000020af8130b274823f078477a5115401a47545f93b11990c21b23b0f51ba60aeab8df7e4b019"
       "4d5a033dd8726cf48d55d421",
       "00000020f981484f67ed21eef3a769a27ffd92ee616c6a39e6e720fed2b5f071324e746fd419464d"
       "9cfe26a842950dbac607588f"}},
-    {"aes256-gcm@openssh.com", NULL,
+    {"aes256-gcm@openssh.com",
+     NULL,
      {"00000020e31f74244fc00eb26c6a97c21569d4cb66bb410988ac5e71821106a75d885124b9d8799d"
       "4b4716d7aa0f39b8466ec29c",
       "00000020dec4421020f81136bbdd0c9653d3189aa6ef0e356c2e6b9ab528812d7544fd326ff79416"
       "ef125095c7db72b183014aaf"}},
-    {"aes128-ctr", "hmac-sha2-256-etm@openssh.com",
+    {"aes128-ctr",
+     "hmac-sha2-256-etm@openssh.com",
      {"000000205b1fd9f7fc160473ceac2ec626b4859a0cd5a7c58dee658c4ffe989217cf0efe468cc731"
       "787ba83d24b6bbaa76338960335d893b4827e0109f9ad8debe789b6a",
       "00000020a14c6e4171c1b8f00612de6c7dd5e5730d00cb28884df18bd1460da62c555b2c2a1a9ceb"
       "42fdec6b5781ad5091fa43ddd1562cb5c1e2d868d720e167e78e774e"}},
-    {"aes192-ctr", "hmac-sha2-512",
+    {"aes192-ctr",
+     "hmac-sha2-512",
      {"fec3d1faca6c4c30029ba94084d2952169f754f8476d51cb7473229f58a27f57b5175ed7760297ea"
       "79aea0655066a52f7e10e38f79b16527830cbd1bc729d10f270000ce14a7a729e17ece4e45f16ddc"
       "b192267a0dc81d60de3398b9e00ce36a",
       "62f34df23e71de06df82d46312f04b19b9e278a51e2127ca9ce9d6784d7bb08c3efb9cea45c2f7f6"
       "4a06243bb032d005004c1314daae0ca7d25179a2c29bfe4cd7daf3449e96fcf08323866f0211a3c4"
       "8fb639f2335c052215d8484697218dc7"}},
-    {"aes256-ctr", "hmac-sha2-256",
+    {"aes256-ctr",
+     "hmac-sha2-256",
      {"dc9f01e173bf74040540e4880504fcf1f3c2ff046a568d31f691e497792ff3bec4851bbd85e70abd"
       "96b00c071c87af7c7f44e90ed423893d9a88f6bff2cf034a",
       "99ebe4beed6f90007ea20d8ea2ff9263dc36285dc8b91dc070f567d60f634d61f9cdd06cc4bec4cd"
       "19b03743f862317aefd13390d5b6fc03cae7c797835c7f8f"}},
-    {"aes256-ctr", "hmac-sha2-512-etm@openssh.com",
+    {"aes256-ctr",
+     "hmac-sha2-512-etm@openssh.com",
      {"00000020d99809f47cb370000144f8941918f8f5f7c6f308665a8935f295d8ab4513f7ba43af5424"
       "6b1ab8fb96a856c14b87e36425785566895bebb1111669354d4570f73fce4ac2611ccd8d9f866c34"
       "6f984d386ac99844b85ee481be3109abb3e60842",
@@ -306,8 +313,8 @@ static void wrong_use(void **unused)
     }
     /* Authenticated ciphers take no MAC, the others need one. */
     spc_protection *p;
-    assert_false(spc_protection_new(&p, &env, spc_cipher_at(0), spc_mac_at(0), key, iv, mac_key,
-                                    true));
+    assert_false(
+        spc_protection_new(&p, &env, spc_cipher_at(0), spc_mac_at(0), key, iv, mac_key, true));
     assert_null(p);
     assert_false(spc_protection_new(&p, &env, spc_cipher_find(text("aes128-ctr")), NULL, key, iv,
                                     NULL, true));

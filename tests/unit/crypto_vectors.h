@@ -1,6 +1,6 @@
 /* Known-answer vectors in Wycheproof's JSON, when they are there: SALLYPORT_VECTORS names their
- * folder, else ../shared/vectors beside the source. Python turns a file into lines of fields; a test
- * without the files or without Python is skipped. */
+ * folder, else ../shared/vectors beside the source. Python turns a file into lines of fields; a
+ * test without the files or without Python is skipped. */
 #ifndef CRYPTO_VECTORS_H
 #define CRYPTO_VECTORS_H
 
@@ -15,8 +15,8 @@ typedef struct vector_bytes {
     size_t length;
 } vector_bytes;
 
-/* Lines: result, then hex fields; "-" is empty. ECDSA signatures come as r and s; those that are not
- * strict DER around two integers have no form in SSH and are left out. */
+/* Lines: result, then hex fields; "-" is empty. ECDSA signatures come as r and s; those that are
+ * not strict DER around two integers have no form in SSH and are left out. */
 static const char vector_script[] =
     "import json, sys\n"
     "kind, path = sys.argv[1:]\n"
@@ -100,8 +100,7 @@ static int vectors_next(FILE *f, char result[16], vector_bytes fields[VECTOR_FIE
     (void)snprintf(result, 16, "%.15s", strtok_r(line, " \n", &at));
     for (size_t i = 0; i < VECTOR_FIELDS; i++) {
         const char *hex = strtok_r(NULL, " \n", &at);
-        fields[i].length =
-            hex == NULL ? 0 : hex_bytes(hex, fields[i].data, sizeof fields[i].data);
+        fields[i].length = hex == NULL ? 0 : hex_bytes(hex, fields[i].data, sizeof fields[i].data);
     }
     return 1;
 }

@@ -33,8 +33,9 @@ static void takes_plain_lines(void **unused)
     char text[8192];
     reports r = {0};
     sp_authorized_keys *list;
-    int length = snprintf(text, sizeof text, "# a comment\n\n   \t\n%s\r\n\t %s with words\n  # x\n%s",
-                          lines[0], lines[1], lines[2]);
+    int length =
+        snprintf(text, sizeof text, "# a comment\n\n   \t\n%s\r\n\t %s with words\n  # x\n%s",
+                 lines[0], lines[1], lines[2]);
     assert_int_equal(sp_authorized_keys_parse(&list, text, (size_t)length, note, &r), 0);
     assert_int_equal(sp_authorized_keys_count(list), 3);
     assert_int_equal(r.count, 0);
@@ -111,8 +112,7 @@ static void odd_bytes_and_long_lines(void **unused)
         r = (reports){0};
         int start = sprintf(big, "%s ", lines[0]);
         memset(big + start, 'c', size);
-        assert_int_equal(
-            sp_authorized_keys_parse(&list, big, (size_t)start + size, note, &r), 0);
+        assert_int_equal(sp_authorized_keys_parse(&list, big, (size_t)start + size, note, &r), 0);
         if (size == 8192)
             assert_int_equal(sp_authorized_keys_count(list), 1);
         else

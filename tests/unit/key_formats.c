@@ -100,9 +100,9 @@ static void loads_what_ssh_keygen_made(void **unused)
     for (size_t i = 0; i < KINDS; i++) {
         size_t length;
         sp_key *key, *public_key;
-        assert_int_equal(shell("ssh-keygen -q -N '' -C 'a comment' %s -f %s", kinds[i].options,
-                               kinds[i].name),
-                         0);
+        assert_int_equal(
+            shell("ssh-keygen -q -N '' -C 'a comment' %s -f %s", kinds[i].options, kinds[i].name),
+            0);
         assert_int_equal(sp_key_load_private(&key, path_of(kinds[i].name), NULL), 0);
         assert_int_equal(sp_key_get_type(key), kinds[i].type);
         assert_int_equal(sp_key_bits(key), kinds[i].bits);
@@ -128,20 +128,18 @@ static void loads_what_ssh_keygen_made(void **unused)
             assert_int_equal(sp_key_load_private(&other, path_of("copy"), NULL), 0);
             assert_true(sp_key_equal(key, other) && sp_key_is_private(other));
             sp_key_unref(other);
-            assert_int_equal(
-                shell("ssh-keygen -q -p -N secret -m %s -f copy >/dev/null", forms[f]), 0);
+            assert_int_equal(shell("ssh-keygen -q -p -N secret -m %s -f copy >/dev/null", forms[f]),
+                             0);
             assert_int_equal(sp_key_load_private(&other, path_of("copy"), NULL), SP_EPASSPHRASE);
             assert_null(other);
-            assert_int_equal(sp_key_load_private(&other, path_of("copy"), "wrong"),
-                             SP_EPASSPHRASE);
+            assert_int_equal(sp_key_load_private(&other, path_of("copy"), "wrong"), SP_EPASSPHRASE);
             assert_int_equal(sp_key_load_private(&other, path_of("copy"), "secret"), 0);
             assert_true(sp_key_equal(key, other));
             sp_key_unref(other);
         }
         /* Encrypted in the OpenSSH form: not yet. */
-        assert_int_equal(shell("cp %s copy && ssh-keygen -q -p -N secret -f copy >/dev/null",
-                               kinds[i].name),
-                         0);
+        assert_int_equal(
+            shell("cp %s copy && ssh-keygen -q -p -N secret -f copy >/dev/null", kinds[i].name), 0);
         sp_key *none;
         assert_int_equal(sp_key_load_private(&none, path_of("copy"), NULL), SP_EPASSPHRASE);
         assert_int_equal(sp_key_load_private(&none, path_of("copy"), "secret"), SP_ENOTSUP);
@@ -158,9 +156,8 @@ static void ssh_keygen_loads_what_we_made(void **unused)
         char name[32];
         struct stat status;
         (void)snprintf(name, sizeof name, "ours-%s", kinds[i].name);
-        assert_int_equal(sp_key_generate(&key, kinds[i].type,
-                                         kinds[i].type == SP_KEY_RSA ? 2048 : 0),
-                         0);
+        assert_int_equal(
+            sp_key_generate(&key, kinds[i].type, kinds[i].type == SP_KEY_RSA ? 2048 : 0), 0);
         mode_t mask = umask(0);
         assert_int_equal(sp_key_save_private(key, path_of(name), i == 0 ? NULL : "we made it"), 0);
         (void)umask(mask);
@@ -222,9 +219,8 @@ static void signatures_agree_with_ssh_keygen(void **unused)
         /* Theirs. */
         write_file("message", message, strlen(message), 0600);
         (void)unlink(path_of("message.sig"));
-        assert_int_equal(shell("ssh-keygen -q -Y sign -f %s -n test message 2>/dev/null",
-                               kinds[i].name),
-                         0);
+        assert_int_equal(
+            shell("ssh-keygen -q -Y sign -f %s -n test message 2>/dev/null", kinds[i].name), 0);
         char *text = read_file("message.sig", &length);
         char *at = strchr(text, '\n') + 1;
         spb_buffer_init(&packed, &env, 8192);
@@ -254,11 +250,10 @@ static void signatures_agree_with_ssh_keygen(void **unused)
         /* Ours. */
         uint8_t made[SP_SIGNATURE_MAX];
         size_t made_length = sizeof made;
-        assert_int_equal(sp_key_sign(key, kinds[i].algorithm, data.data, data.length, made,
-                                     &made_length),
-                         0);
-        assert_true(sp_key_verify(key, kinds[i].algorithm, data.data, data.length, made,
-                                  made_length));
+        assert_int_equal(
+            sp_key_sign(key, kinds[i].algorithm, data.data, data.length, made, &made_length), 0);
+        assert_true(
+            sp_key_verify(key, kinds[i].algorithm, data.data, data.length, made, made_length));
         spb_buffer_clear(&raw);
         spw_bytes(&raw, "SSHSIG\0\0\0\1", 10);
         spw_string(&raw, ours, length);
@@ -317,9 +312,8 @@ static void blobs(void **unused)
     sp_key *key, *again;
     for (size_t i = 0; i < KINDS; i++) {
         size_t length;
-        assert_int_equal(sp_key_generate(&key, kinds[i].type,
-                                         kinds[i].type == SP_KEY_RSA ? 2048 : 0),
-                         0);
+        assert_int_equal(
+            sp_key_generate(&key, kinds[i].type, kinds[i].type == SP_KEY_RSA ? 2048 : 0), 0);
         const uint8_t *blob = sp_key_blob(key, &length);
         assert_int_equal(sp_key_from_blob(&again, blob, length), 0);
         assert_true(sp_key_equal(key, again));
@@ -341,9 +335,13 @@ static void blobs(void **unused)
         sp_key_unref(key);
     }
     /* Types that are not taken. */
-    static const char *const never[] = {"ssh-dss", "sk-ssh-ed25519@openssh.com", "x", "",
+    static const char *const never[] = {"ssh-dss",
+                                        "sk-ssh-ed25519@openssh.com",
+                                        "x",
+                                        "",
                                         "ssh-ed25519-cert-v01@openssh.com",
-                                        "ssh-rsa-cert-v01@openssh.com", "rsa-sha2-256"};
+                                        "ssh-rsa-cert-v01@openssh.com",
+                                        "rsa-sha2-256"};
     spb_buffer b;
     spb_buffer_init(&b, &env, 8192);
     for (size_t i = 0; i < sizeof never / sizeof never[0]; i++) {
@@ -358,11 +356,11 @@ static void blobs(void **unused)
         const char *e;
         size_t e_length;
         int result;
-    } rsa[] = {{256, "\1\0\1", 3, 0},          {255, "\1\0\1", 3, SP_ENOTSUP},
-               {128, "\1\0\1", 3, SP_ENOTSUP}, {2048, "\1\0\1", 3, 0},
+    } rsa[] = {{256, "\1\0\1", 3, 0},           {255, "\1\0\1", 3, SP_ENOTSUP},
+               {128, "\1\0\1", 3, SP_ENOTSUP},  {2048, "\1\0\1", 3, 0},
                {2049, "\1\0\1", 3, SP_ENOTSUP}, {256, "\1", 1, SP_ENOTSUP},
-               {256, "\0\3", 2, SP_EFORMAT},   {256, "\x83", 1, SP_EFORMAT},
-               {256, "", 0, SP_ENOTSUP},       {256, "\2", 1, SP_ENOTSUP}};
+               {256, "\0\3", 2, SP_EFORMAT},    {256, "\x83", 1, SP_EFORMAT},
+               {256, "", 0, SP_ENOTSUP},        {256, "\2", 1, SP_ENOTSUP}};
     static uint8_t n[4096];
     memset(n, 0x99, sizeof n);
     for (size_t i = 0; i < sizeof rsa / sizeof rsa[0]; i++) {
@@ -459,7 +457,9 @@ static void private_files_that_are_refused(void **unused)
     assert_int_equal(truncate(path_of("big"), 1024 * 1024 + 1), 0);
     assert_int_equal(sp_key_load_private(&again, path_of("big"), NULL), SP_ELIMIT);
     static const char *const texts[] = {
-        "x", "-----BEGIN OPENSSH PRIVATE KEY-----", "-----BEGIN PRIVATE KEY-----\nAAAA\n",
+        "x",
+        "-----BEGIN OPENSSH PRIVATE KEY-----",
+        "-----BEGIN PRIVATE KEY-----\nAAAA\n",
         "-----BEGIN OPENSSH PRIVATE KEY-----\n-----END OPENSSH PRIVATE KEY-----\n",
         "-----BEGIN OPENSSH PRIVATE KEY-----\n????\n-----END OPENSSH PRIVATE KEY-----\n",
         "-----BEGIN OPENSSH PRIVATE KEY-----\nb3Bl\n-----END OPENSSH PRIVATE KEY-----\n"};

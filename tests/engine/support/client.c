@@ -40,8 +40,8 @@ void client_init(test_client *c)
     c->now = 1000;
     c->strict = true;
     c->ext_info = true;
-    spb_buffer *all[] = {&c->in, &c->our_kexinit, &c->server_kexinit, &c->secret, &c->payload,
-                         &c->received};
+    spb_buffer *all[] = {&c->in,     &c->our_kexinit, &c->server_kexinit,
+                         &c->secret, &c->payload,     &c->received};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         spb_buffer_init(all[i], &c->env, (size_t)256 * 1024 * 1024);
 }
@@ -72,8 +72,8 @@ void client_free(test_client *c)
     sp_key_unref(c->host_key);
     spc_protection_free(c->seal);
     spc_protection_free(c->open);
-    spb_buffer *all[] = {&c->in, &c->our_kexinit, &c->server_kexinit, &c->secret, &c->payload,
-                         &c->received};
+    spb_buffer *all[] = {&c->in,     &c->our_kexinit, &c->server_kexinit,
+                         &c->secret, &c->payload,     &c->received};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         spb_buffer_free(all[i]);
 }
@@ -99,9 +99,8 @@ void client_default_event(test_client *c, const sp_event *event)
         (void)sp_engine_answer_auth(e, event->question, &accept);
         break;
     case SP_EVENT_AUTH_METHODS:
-        (void)sp_engine_answer_methods(e, event->question,
-                                       SP_METHOD_PUBLIC_KEY | SP_METHOD_PASSWORD |
-                                           SP_METHOD_KBDINT);
+        (void)sp_engine_answer_methods(
+            e, event->question, SP_METHOD_PUBLIC_KEY | SP_METHOD_PASSWORD | SP_METHOD_KBDINT);
         break;
     case SP_EVENT_OPEN:
         (void)sp_engine_accept_open(e, event->question, NULL);
@@ -330,7 +329,8 @@ static void x25519_secret(test_client *c, const uint8_t *peer, uint8_t out[32])
     EVP_PKEY *key = EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, NULL, c->x25519_private, 32);
     EVP_PKEY *other = EVP_PKEY_new_raw_public_key(EVP_PKEY_X25519, NULL, peer, 32);
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key, NULL);
-    MUST(ctx != NULL && EVP_PKEY_derive_init(ctx) == 1 && EVP_PKEY_derive_set_peer(ctx, other) == 1);
+    MUST(ctx != NULL && EVP_PKEY_derive_init(ctx) == 1 &&
+         EVP_PKEY_derive_set_peer(ctx, other) == 1);
     MUST(EVP_PKEY_derive(ctx, out, &length) == 1);
     EVP_PKEY_CTX_free(ctx);
     EVP_PKEY_free(other);

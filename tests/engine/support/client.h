@@ -22,9 +22,9 @@ typedef struct test_client {
     const char *cipher;    /* NULL: aes128-gcm@openssh.com */
     const char *mac;       /* NULL: hmac-sha2-256 */
     bool strict, ext_info;
-    bool guess;            /* sets first_kex_packet_follows */
+    bool guess; /* sets first_kex_packet_follows */
 
-    spb_buffer in;         /* server's bytes not yet parsed */
+    spb_buffer in; /* server's bytes not yet parsed */
     bool version_seen;
     char server_version[256];
     spb_buffer our_kexinit, server_kexinit;
@@ -76,11 +76,11 @@ spb_reader client_reader(const test_client *c);
 /* Steps of a login; each leaves the engine in the state named. */
 void client_version(test_client *c);
 void client_kexinit(test_client *c);
-void client_kex_init(test_client *c);   /* sends KEX_ECDH_INIT, takes the reply and NEWKEYS */
-void client_newkeys(test_client *c);    /* sends NEWKEYS */
-void client_handshake(test_client *c);  /* all four */
+void client_kex_init(test_client *c);  /* sends KEX_ECDH_INIT, takes the reply and NEWKEYS */
+void client_newkeys(test_client *c);   /* sends NEWKEYS */
+void client_handshake(test_client *c); /* all four */
 void client_service(test_client *c);
-void client_login(test_client *c);      /* handshake, service, method none: let in */
+void client_login(test_client *c);            /* handshake, service, method none: let in */
 uint32_t client_open_session(test_client *c); /* returns the server's channel number */
 
 void client_default_event(test_client *c, const sp_event *event);

@@ -36,7 +36,7 @@ struct spt_transport {
     unsigned authenticated;
     char log[2048];
 
-    size_t live;   /* blocks not given back */
+    size_t live;    /* blocks not given back */
     long countdown; /* allocations until one fails; negative: never */
     bool leaked_secret;
 };
@@ -109,7 +109,7 @@ static stand *stand_new(void)
         abort();
     s->countdown = -1;
     s->now = 1000;
-    sp_allocator allocator = { s, stand_alloc, stand_realloc, stand_free };
+    sp_allocator allocator = {s, stand_alloc, stand_realloc, stand_free};
     spb_env_init(&s->config.env, &allocator);
     s->config.env.log = stand_log;
     s->config.env.log_ctx = s;
@@ -152,7 +152,7 @@ uint64_t spt_now(const spt_transport *t)
 
 spb_span spt_session_id(const spt_transport *t)
 {
-    return (spb_span){ t->session, sizeof t->session };
+    return (spb_span){t->session, sizeof t->session};
 }
 
 spb_buffer *spt_begin(spt_transport *t, uint8_t message)

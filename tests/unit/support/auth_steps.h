@@ -177,7 +177,7 @@ static inline void expect_quiet(bench *b)
 
 static inline int answer(bench *b, uint64_t question, sp_auth_verdict verdict)
 {
-    sp_auth_reply reply = { .verdict = verdict };
+    sp_auth_reply reply = {.verdict = verdict};
 
     return spa_answer(b->a, question, &reply);
 }
@@ -203,8 +203,8 @@ static inline void let_try(bench *b)
 
 static inline int challenge(bench *b, uint64_t question, const sp_prompt *prompts, size_t count)
 {
-    sp_challenge c = { "name", "instructions", "", prompts, count };
-    sp_auth_reply reply = { .verdict = SP_AUTH_CHALLENGE, .challenge = &c };
+    sp_challenge c = {"name", "instructions", "", prompts, count};
+    sp_auth_reply reply = {.verdict = SP_AUTH_CHALLENGE, .challenge = &c};
 
     return spa_answer(b->a, question, &reply);
 }
