@@ -238,7 +238,7 @@ static void wrong_length_sequence_or_order(void **unused)
 {
     (void)unused;
     for (size_t i = 0; i < pair_count; i++) {
-        uint8_t packet[256], out[2][256], copy[256];
+        uint8_t packet[256], out[2][256] = {{0}}, copy[256];
         spc_protection *sealing = make(pairs[i], true);
         size_t total = fill_packet(sealing, packet, 60, 1);
         for (uint32_t n = 0; n < 2; n++)
