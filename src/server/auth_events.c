@@ -264,7 +264,7 @@ void sps_sign_event(sp_conn *conn, const sp_event *event)
     work->conn = sp_conn_ref(conn);
     work->question = event->question;
     work->key = sp_key_ref(event->u.sign.key);
-    strcpy(work->name, event->u.sign.algorithm);
+    memcpy(work->name, event->u.sign.algorithm, strlen(event->u.sign.algorithm) + 1);
     work->data_length = event->u.sign.length;
     memcpy(work->data, event->u.sign.data, event->u.sign.length);
     if (sp_key_get_type(work->key) == SP_KEY_RSA &&
