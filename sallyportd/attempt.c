@@ -41,18 +41,6 @@ static bool chain_wants(const login *l, size_t index, login_method method)
            chain_usable(l->program->options, chain);
 }
 
-bool attempt_possible(const login *l, login_method method)
-{
-    const options *o = l->program->options;
-
-    if (!options_method_enabled(o, method))
-        return false;
-    for (size_t i = 0; i < o->chain_count; i++)
-        if (chain_wants(l, i, method))
-            return true;
-    return o->chain_count == 0;
-}
-
 /* Takes each list that wants the method one step on. True: one of them is at its end. */
 static bool advance(login *l, login_method method)
 {
@@ -65,9 +53,31 @@ static bool advance(login *l, login_method method)
     return complete;
 }
 
-/* Back to where we were when the answer came too late to count. A key is always the last of its
- * list (options.c sees to that), and its step is never kept: the library has yet to check the
- * proof. */
+/* A key's step is taken when the library has checked its signature, after our answer. */
+static void count_key(const sp_conn *conn, login *l)
+{
+    if (l->key_counted || (sp_conn_methods_done(conn) & SP_METHOD_PUBLIC_KEY) == 0)
+        return;
+    l->key_counted = true;
+    (void)advance(l, METHOD_PUBLIC_KEY);
+}
+
+bool attempt_possible(sp_conn *conn, login *l, login_method method)
+{
+    const options *o = l->program->options;
+
+    count_key(conn, l);
+
+    if (!options_method_enabled(o, method))
+        return false;
+    for (size_t i = 0; i < o->chain_count; i++)
+        if (chain_wants(l, i, method))
+            return true;
+    return o->chain_count == 0;
+}
+
+/* Back to where we were when the answer came too late to count. A key's step is never kept here:
+ * the library has yet to check the proof. */
 static int answer_right(const attempt *a)
 {
     login *l = a->login;
@@ -81,12 +91,10 @@ static int answer_right(const attempt *a)
         memcpy(l->positions, before, sizeof before);
     if (complete)
         return sp_auth_answer(a->auth, true);
-    if (a->method == METHOD_PUBLIC_KEY)
-        return sp_auth_answer(a->auth, false);
     int result = sp_auth_partial(a->auth);
     if (result != 0)
         memcpy(l->positions, before, sizeof before);
-    else
+    else if (a->method != METHOD_PUBLIC_KEY)
         log_info("Partial %s for %s from %s port %u ssh2", method_name(a->method),
                  l->program->account->name, l->peer, (unsigned)l->peer_port);
     return result;
@@ -166,7 +174,7 @@ static void describe_key(login *l, const sp_key *key)
 sp_answer attempt_start(sp_conn *conn, sp_auth *auth, login_method method)
 {
     login *l = sp_conn_data(conn);
-    if (l == NULL || l->references > ATTEMPTS_AT_ONCE || !attempt_possible(l, method))
+    if (l == NULL || l->references > ATTEMPTS_AT_ONCE || !attempt_possible(conn, l, method))
         return SP_REJECT;
 
     attempt *a = calloc(1, sizeof *a);

@@ -122,6 +122,7 @@ static sp_answer begin_auth(sp_conn *conn, sp_auth *auth, const char *username)
     if (l == NULL)
         return SP_REJECT;
     memset(l->positions, 0, sizeof l->positions);
+    l->key_counted = false;
     l->method = METHOD_NONE;
     l->known = access_allowed(l->program, username, l->peer, l->peer_port);
     if (l->banner_sent || l->program->options->banner == NULL)
@@ -132,21 +133,21 @@ static sp_answer begin_auth(sp_conn *conn, sp_auth *auth, const char *username)
 
 static bool public_key_auth_supported(sp_conn *conn)
 {
-    const login *l = sp_conn_data(conn);
-    return l != NULL && attempt_possible(l, METHOD_PUBLIC_KEY);
+    login *l = sp_conn_data(conn);
+    return l != NULL && attempt_possible(conn, l, METHOD_PUBLIC_KEY);
 }
 
 static bool password_auth_supported(sp_conn *conn)
 {
-    const login *l = sp_conn_data(conn);
-    return l != NULL && attempt_possible(l, METHOD_PASSWORD);
+    login *l = sp_conn_data(conn);
+    return l != NULL && attempt_possible(conn, l, METHOD_PASSWORD);
 }
 
 /* Not "as password": AuthenticationMethods tells the two apart. */
 static sp_kbdint_support kbdint_auth_supported(sp_conn *conn)
 {
-    const login *l = sp_conn_data(conn);
-    return l != NULL && attempt_possible(l, METHOD_KBDINT) ? SP_KBDINT_YES : SP_KBDINT_NO;
+    login *l = sp_conn_data(conn);
+    return l != NULL && attempt_possible(conn, l, METHOD_KBDINT) ? SP_KBDINT_YES : SP_KBDINT_NO;
 }
 
 static sp_answer validate_public_key(sp_conn *conn, sp_auth *auth, const char *username,

@@ -18,6 +18,7 @@ typedef struct login {
     bool banner_sent;
     bool known; /* the name tried is ours, and may log in */
     bool authenticated;
+    bool key_counted;              /* the step of a proven key is in `positions` */
     login_method method;           /* of the attempt that is or was last made */
     char proof[PROOF_SIZE];        /* for the log: type and fingerprint of its key */
     uint8_t positions[CHAINS_MAX]; /* how far each list of AuthenticationMethods has been gone */
@@ -32,7 +33,7 @@ bool access_allowed(const program *p, const char *username, const char *peer, ui
 /* attempt.c: the answers of the validate handlers. */
 sp_answer attempt_start(sp_conn *conn, sp_auth *auth, login_method method);
 /* May the method be tried now? */
-bool attempt_possible(const login *l, login_method method);
+bool attempt_possible(sp_conn *conn, login *l, login_method method);
 
 void login_unref(login *l);
 

@@ -278,9 +278,6 @@ static option_result check_chains(const options *o, option_problem *problem)
         bool enabled = true;
         for (size_t j = 0; j < chain->length; j++) {
             enabled = enabled && options_method_enabled(o, (login_method)chain->methods[j]);
-            if (chain->methods[j] == METHOD_PUBLIC_KEY && j + 1 < chain->length)
-                return bad_value(problem, "AuthenticationMethods: publickey must be the last of "
-                                          "its list (no other order is supported yet)");
             for (size_t m = 0; m < j; m++)
                 if (chain->methods[m] == chain->methods[j])
                     return bad_value(problem, "AuthenticationMethods: a method comes twice");

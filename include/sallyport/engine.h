@@ -221,6 +221,9 @@ SP_API int sp_engine_rekey(sp_engine *engine);
 /* The name that authentication succeeded for, or is being tried; NULL before. */
 SP_API const char *sp_engine_username(const sp_engine *engine);
 SP_API bool sp_engine_authenticated(const sp_engine *engine);
+/* The methods (SP_METHOD_...) that this user has partially succeeded with: a key counts when its
+ * signature was checked, not when it was accepted. */
+SP_API unsigned sp_engine_methods_done(const sp_engine *engine);
 SP_API const char *sp_engine_peer_version(const sp_engine *engine); /* NULL before it came */
 SP_API const char *sp_engine_version(const sp_engine *engine);
 SP_API int sp_engine_algorithms(const sp_engine *engine, sp_algorithms *out); /* SP_ESTATE before */

@@ -165,6 +165,10 @@ SP_API uint64_t sp_conn_id(const sp_conn *conn);
 /* Who is logged in, or is trying; NULL before. */
 SP_API const char *sp_conn_username(const sp_conn *conn);
 SP_API bool sp_conn_authenticated(const sp_conn *conn);
+/* The methods (SP_METHOD_...) that this user has partially succeeded with (sp_auth_partial). A key
+ * counts when its signature was checked, which is after validate_public_key has answered: so this,
+ * not the handler's own memory, says what may follow. */
+SP_API unsigned sp_conn_methods_done(const sp_conn *conn);
 /* Numeric host and port. False for a socket without them. */
 SP_API bool sp_conn_peer_address(const sp_conn *conn, char *host, size_t size, uint16_t *port);
 SP_API bool sp_conn_local_address(const sp_conn *conn, char *host, size_t size, uint16_t *port);

@@ -36,6 +36,8 @@ int spa_tick(spa_auth *a); /* 0 or the result of spt_fail */
 bool spa_succeeded(const spa_auth *a);
 /* After success: may channels be served (AUTH_COMPLETED was answered with accept)? */
 bool spa_completed(const spa_auth *a);
+/* The methods that the current user has partially succeeded with, proof included. */
+unsigned spa_methods_done(const spa_auth *a);
 const char *spa_username(const spa_auth *a); /* prepared; NULL before the first request */
 
 #endif

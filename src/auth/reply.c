@@ -51,6 +51,11 @@ bool spa_key_done(const spa_auth *a, const sp_key *key)
     return false;
 }
 
+unsigned spa_methods_done(const spa_auth *a)
+{
+    return a->done_methods | (a->done_key_count > 0 ? SP_METHOD_PUBLIC_KEY : 0);
+}
+
 int spa_succeed(spa_auth *a)
 {
     log_outcome(a, SP_LOG_INFO, "accepted", NULL);

@@ -106,6 +106,11 @@ bool sp_engine_authenticated(const sp_engine *e)
     return e->auth != NULL && spa_succeeded(e->auth);
 }
 
+unsigned sp_engine_methods_done(const sp_engine *e)
+{
+    return e->auth == NULL ? 0 : spa_methods_done(e->auth);
+}
+
 const char *sp_engine_peer_version(const sp_engine *e)
 {
     return spt_peer_version(e->transport);
@@ -136,11 +141,6 @@ static spn_connection *channels(const sp_engine *e)
     return over(e) ? NULL : e->connection;
 }
 
-#define CHANNELS_OR_GONE(c)                                                                        \
-    spn_connection *c = channels(e);                                                               \
-    if (c == NULL)                                                                                 \
-    return SP_ECONN
-
 size_t sp_engine_channel_count(const sp_engine *e)
 {
     return e->connection == NULL ? 0 : spn_channel_count(e->connection);
@@ -149,14 +149,14 @@ size_t sp_engine_channel_count(const sp_engine *e)
 ptrdiff_t sp_engine_write(sp_engine *e, uint32_t channel, uint32_t type, const void *bytes,
                           size_t length)
 {
-    CHANNELS_OR_GONE(c);
-    return spn_write(c, channel, type, bytes, length);
+    spn_connection *c = channels(e);
+    return c == NULL ? SP_ECONN : spn_write(c, channel, type, bytes, length);
 }
 
 int sp_engine_write_eof(sp_engine *e, uint32_t channel)
 {
-    CHANNELS_OR_GONE(c);
-    return spn_write_eof(c, channel);
+    spn_connection *c = channels(e);
+    return c == NULL ? SP_ECONN : spn_write_eof(c, channel);
 }
 
 size_t sp_engine_write_buffered(const sp_engine *e, uint32_t channel)
@@ -167,49 +167,50 @@ size_t sp_engine_write_buffered(const sp_engine *e, uint32_t channel)
 
 int sp_engine_pause_reading(sp_engine *e, uint32_t channel)
 {
-    CHANNELS_OR_GONE(c);
-    return spn_pause_reading(c, channel);
+    spn_connection *c = channels(e);
+    return c == NULL ? SP_ECONN : spn_pause_reading(c, channel);
 }
 
 int sp_engine_resume_reading(sp_engine *e, uint32_t channel)
 {
-    CHANNELS_OR_GONE(c);
-    return spn_resume_reading(c, channel);
+    spn_connection *c = channels(e);
+    return c == NULL ? SP_ECONN : spn_resume_reading(c, channel);
 }
 
 int sp_engine_exit(sp_engine *e, uint32_t channel, uint32_t status)
 {
-    CHANNELS_OR_GONE(c);
-    return spn_exit(c, channel, status);
+    spn_connection *c = channels(e);
+    return c == NULL ? SP_ECONN : spn_exit(c, channel, status);
 }
 
 int sp_engine_exit_with_signal(sp_engine *e, uint32_t channel, const char *name, bool core_dumped,
                                const char *message, const char *language)
 {
-    CHANNELS_OR_GONE(c);
-    return spn_exit_with_signal(c, channel, name, core_dumped, message, language);
+    spn_connection *c = channels(e);
+    return c == NULL ? SP_ECONN
+                     : spn_exit_with_signal(c, channel, name, core_dumped, message, language);
 }
 
 int sp_engine_set_xon_xoff(sp_engine *e, uint32_t channel, bool client_can_do)
 {
-    CHANNELS_OR_GONE(c);
-    return spn_set_xon_xoff(c, channel, client_can_do);
+    spn_connection *c = channels(e);
+    return c == NULL ? SP_ECONN : spn_set_xon_xoff(c, channel, client_can_do);
 }
 
 int sp_engine_send_eow(sp_engine *e, uint32_t channel)
 {
-    CHANNELS_OR_GONE(c);
-    return spn_send_eow(c, channel);
+    spn_connection *c = channels(e);
+    return c == NULL ? SP_ECONN : spn_send_eow(c, channel);
 }
 
 int sp_engine_close_channel(sp_engine *e, uint32_t channel)
 {
-    CHANNELS_OR_GONE(c);
-    return spn_close_channel(c, channel);
+    spn_connection *c = channels(e);
+    return c == NULL ? SP_ECONN : spn_close_channel(c, channel);
 }
 
 int sp_engine_abort_channel(sp_engine *e, uint32_t channel)
 {
-    CHANNELS_OR_GONE(c);
-    return spn_abort_channel(c, channel);
+    spn_connection *c = channels(e);
+    return c == NULL ? SP_ECONN : spn_abort_channel(c, channel);
 }

@@ -51,6 +51,11 @@ bool sp_conn_authenticated(const sp_conn *conn)
     return conn->engine != NULL && sp_engine_authenticated(conn->engine);
 }
 
+unsigned sp_conn_methods_done(const sp_conn *conn)
+{
+    return conn->engine == NULL ? 0 : sp_engine_methods_done(conn->engine);
+}
+
 static bool address_of(const spl_address *address, char *host, size_t size, uint16_t *port)
 {
     if (port != NULL)

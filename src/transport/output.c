@@ -219,10 +219,10 @@ int spt_end(spt_transport *t)
     spb_buffer *b = &t->message;
     int result = 0;
 
-    if (t->error != NULL && b->data != NULL && b->data[PACKET_HEAD] != SSH_MSG_DISCONNECT) {
-        result = t->error->error;
-    } else if (!spw_ok(b)) {
+    if (!spw_ok(b) || b->data == NULL) {
         result = spt_fail(t, SP_ENOMEM, SP_DISCONNECT_BY_APPLICATION, "out of memory");
+    } else if (t->error != NULL && b->data[PACKET_HEAD] != SSH_MSG_DISCONNECT) {
+        result = t->error->error;
     } else if (t->kex_state != KEX_IDLE && t->kex_state != KEX_WAIT_NEWKEYS &&
                !goes_out_during_kex(b->data[PACKET_HEAD])) {
         spw_string(&t->held, b->data + PACKET_HEAD, b->length - PACKET_HEAD);

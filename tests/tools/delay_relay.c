@@ -114,7 +114,7 @@ static void on_shut_down(uv_shutdown_t *request, int status)
 
 static void on_due(uv_timer_t *timer)
 {
-    direction *d = (direction *)((char *)timer - offsetof(direction, timer));
+    direction *d = (direction *)(void *)((char *)timer - offsetof(direction, timer));
     uint64_t now = uv_hrtime();
     while (d->first != NULL && d->first->due <= now) {
         chunk *c = d->first;
