@@ -131,9 +131,9 @@ static spe_state state_of(const sp_engine *e)
     case SPT_PHASE_FIRST_NEWKEYS:
         return strict ? SPE_FIRST_NEWKEYS_STRICT : SPE_FIRST_NEWKEYS;
     case SPT_PHASE_REKEY_KEX_INIT:
-        return SPE_REKEY_KEX;
+        return e->connection != NULL ? SPE_CONNECTION_REKEY_KEX : SPE_REKEY_KEX;
     case SPT_PHASE_REKEY_NEWKEYS:
-        return SPE_REKEY_NEWKEYS;
+        return e->connection != NULL ? SPE_CONNECTION_REKEY_NEWKEYS : SPE_REKEY_NEWKEYS;
     case SPT_PHASE_OPEN:
         if (e->connection != NULL)
             return SPE_CONNECTION;

@@ -77,6 +77,17 @@ static const range table[SPE_STATES][RANGES_MAX] = {
                         UNKNOWN_ABOVE},
     [SPE_REKEY_KEX] = {GENERIC, {30, 30, SPE_TRANSPORT}},
     [SPE_REKEY_NEWKEYS] = {GENERIC, {21, 21, SPE_TRANSPORT}},
+    /* RFC 4253 7.1 forbids the connection protocol here, but some clients (AsyncSSH 2.10) send
+     * channel data between their KEXINIT and NEWKEYS. It is authenticated by the keys that are
+     * still in use, so it is taken as it would be elsewhere; replies wait for our NEWKEYS. */
+    [SPE_CONNECTION_REKEY_KEX] = {GENERIC,
+                                  {30, 30, SPE_TRANSPORT},
+                                  {80, 82, SPE_CHANNELS},
+                                  {90, 100, SPE_CHANNELS}},
+    [SPE_CONNECTION_REKEY_NEWKEYS] = {GENERIC,
+                                      {21, 21, SPE_TRANSPORT},
+                                      {80, 82, SPE_CHANNELS},
+                                      {90, 100, SPE_CHANNELS}},
     [SPE_CLOSED] = {{0, 0, SPE_FATAL}},
 };
 

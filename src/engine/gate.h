@@ -16,8 +16,10 @@ typedef enum spe_state {
     SPE_SERVICE,              /* no service was requested yet */
     SPE_AUTH,                 /* user authentication */
     SPE_CONNECTION,           /* authenticated */
-    SPE_REKEY_KEX,            /* a later exchange, whatever the service */
+    SPE_REKEY_KEX,            /* a later exchange before authentication has succeeded */
     SPE_REKEY_NEWKEYS,
+    SPE_CONNECTION_REKEY_KEX, /* a later exchange after it */
+    SPE_CONNECTION_REKEY_NEWKEYS,
     SPE_CLOSED,
     SPE_STATES
 } spe_state;

@@ -65,6 +65,19 @@ static void at_connection(test_client *c)
     client_login(c);
 }
 
+static void at_early_rekey_kex(test_client *c)
+{
+    at_auth(c);
+    client_kexinit(c);
+}
+
+static void at_early_rekey_newkeys(test_client *c)
+{
+    at_auth(c);
+    client_kexinit(c);
+    client_kex_init(c);
+}
+
 static void at_rekey_kex(test_client *c)
 {
     client_login(c);
@@ -92,8 +105,10 @@ static const state states[] = {
     {"auth", true, at_auth, "1-5,20,50,60-79,192", "9-19,22-29,54-59,128-191,194-255", ""},
     {"connection", true, at_connection, "1-4,20,80-82,90-100,192",
      "9-19,22-29,54-59,83-89,101-191,194-255", "50"},
-    {"rekey kex", true, at_rekey_kex, "1-4,30", "", ""},
-    {"rekey newkeys", true, at_rekey_newkeys, "1-4,21", "", ""},
+    {"rekey kex before login", true, at_early_rekey_kex, "1-4,30", "", ""},
+    {"rekey newkeys before login", true, at_early_rekey_newkeys, "1-4,21", "", ""},
+    {"rekey kex", true, at_rekey_kex, "1-4,30,80-82,90-100", "", ""},
+    {"rekey newkeys", true, at_rekey_newkeys, "1-4,21,80-82,90-100", "", ""},
 };
 
 static bool in_ranges(const char *ranges, unsigned n)

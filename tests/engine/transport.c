@@ -381,7 +381,8 @@ static void server_rekeys_with_data_in_flight(void **unused)
     client_free(&c);
 }
 
-static void data_after_its_kexinit_ends_the_client(void **unused)
+/* Against RFC 4253 7.1, but AsyncSSH does it; before login the gate lets nothing of the kind pass. */
+static void data_after_its_kexinit_is_taken(void **unused)
 {
     (void)unused;
     test_client c;
@@ -390,9 +391,14 @@ static void data_after_its_kexinit_ends_the_client(void **unused)
     uint32_t channel = client_open_session(&c);
     start_shell(&c, channel);
     client_kexinit(&c);
-    send_data(&c, channel, "too late");
-    assert_true(c.closed);
-    assert_int_equal(c.received.length, 0);
+    send_data(&c, channel, "early");
+    client_kex_init(&c);
+    send_data(&c, channel, ", between");
+    client_newkeys(&c);
+    send_data(&c, channel, ", after");
+    assert_false(c.closed);
+    assert_int_equal(c.received.length, 21);
+    assert_memory_equal(c.received.data, "early, between, after", 21);
     client_free(&c);
 }
 
@@ -686,7 +692,7 @@ int main(void)
         cmocka_unit_test(sends_ext_info_when_asked),
         cmocka_unit_test(client_rekeys_with_data_in_flight),
         cmocka_unit_test(server_rekeys_with_data_in_flight),
-        cmocka_unit_test(data_after_its_kexinit_ends_the_client),
+        cmocka_unit_test(data_after_its_kexinit_is_taken),
         cmocka_unit_test(rekeys_after_bytes_and_after_time),
         cmocka_unit_test(no_rekeying_before_the_first_keys),
         cmocka_unit_test(too_many_exchanges_before_authentication),
