@@ -306,8 +306,7 @@ class Plink(Client):
     ).split()
     host_keys = OpenSSH.host_keys
     ciphers = OpenSSH.ciphers
-    macs = ("hmac-sha2-256", "hmac-sha2-512", "hmac-sha2-256-etm@openssh.com",
-            "hmac-sha2-512-etm@openssh.com")
+    macs = ("hmac-sha2-256", "hmac-sha2-256-etm@openssh.com")
     compression = True
     password_change = True
     rekey = True
@@ -462,7 +461,7 @@ class AsyncSSH(Tool):
 class Paramiko(Tool):
     name = "paramiko"
     program = (sys.executable, os.path.join(HERE, "client_paramiko.py"))
-    kex = OpenSSH.kex[:1] + OpenSSH.kex[2:]
+    kex = OpenSSH.kex[1:]
     host_keys = OpenSSH.host_keys
     ciphers = ("aes128-ctr", "aes192-ctr", "aes256-ctr")
     macs = OpenSSH.macs
