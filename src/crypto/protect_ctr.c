@@ -80,6 +80,9 @@ static bool ctr_open(spc_protection *p, uint32_t sequence, uint8_t *packet, uint
     size_t whole = 4 + (size_t)packet_length;
     uint32_t told;
 
+    /* Without encrypt-then-MAC the first block is taken as a whole. */
+    if (!p->mac->etm && whole < SPC_AES_BLOCK)
+        return false;
     if (!ctr_open_length(p, sequence, packet, &told) || told != packet_length)
         return false;
     if (p->mac->etm)

@@ -346,6 +346,26 @@ static void length_under_encrypt_and_mac(void **unused)
     spc_protection_free(opening);
 }
 
+/* A one-byte message under EtM or AEAD has 12 bytes (OpenSSH's NEWKEYS); where the whole packet is in
+ * blocks, 12 bytes are less than one block and must not be taken. */
+static void shortest_packet(void **unused)
+{
+    (void)unused;
+    for (size_t i = 0; i < pair_count; i++) {
+        uint8_t packet[12] = {0, 0, 0, 8, 6, 21}, *out = calloc(1, 12 + 64);
+        spc_protection *sealing = make(pairs[i], true);
+        spc_protection *opening = make(pairs[i], false);
+        bool blocks = pairs[i].mac != NULL && !pairs[i].mac->etm;
+        assert_true(seal_at(sealing, 0, packet, sizeof packet, out));
+        assert_int_equal(spc_open(opening, 0, out, 8), !blocks);
+        if (!blocks)
+            assert_memory_equal(out + 4, packet + 4, 8);
+        spc_protection_free(sealing);
+        spc_protection_free(opening);
+        free(out);
+    }
+}
+
 int main(void)
 {
     spb_env_init(&env, NULL);
@@ -369,6 +389,7 @@ int main(void)
         cmocka_unit_test(every_byte_flipped),
         cmocka_unit_test(wrong_length_sequence_or_order),
         cmocka_unit_test(wrong_use),
+        cmocka_unit_test(shortest_packet),
         cmocka_unit_test(length_under_encrypt_and_mac),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
