@@ -346,8 +346,8 @@ static void length_under_encrypt_and_mac(void **unused)
     spc_protection_free(opening);
 }
 
-/* A one-byte message under EtM or AEAD has 12 bytes (OpenSSH's NEWKEYS); where the whole packet is in
- * blocks, 12 bytes are less than one block and must not be taken. */
+/* A one-byte message under EtM or AEAD has 12 bytes (OpenSSH's NEWKEYS); where the whole packet is
+ * in blocks, 12 bytes are less than one block and must not be taken. */
 static void shortest_packet(void **unused)
 {
     (void)unused;
