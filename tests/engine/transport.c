@@ -381,7 +381,8 @@ static void server_rekeys_with_data_in_flight(void **unused)
     client_free(&c);
 }
 
-/* Against RFC 4253 7.1, but AsyncSSH does it; before login the gate lets nothing of the kind pass. */
+/* Against RFC 4253 7.1, but AsyncSSH does it; before login the gate lets nothing of the kind pass.
+ */
 static void data_after_its_kexinit_is_taken(void **unused)
 {
     (void)unused;

@@ -68,7 +68,8 @@ static int try_kbdint(ssh_session session, client_options *o, event *report)
         event_text(report, "kbdint_instruction", ssh_userauth_kbdint_getinstruction(session));
         for (int i = 0; i < count; i++) {
             char echo = 0;
-            event_text(report, "prompt", ssh_userauth_kbdint_getprompt(session, (unsigned)i, &echo));
+            event_text(report, "prompt",
+                       ssh_userauth_kbdint_getprompt(session, (unsigned)i, &echo));
             event_bool(report, "echo", echo != 0);
             ssh_userauth_kbdint_setanswer(session, (unsigned)i, client_next_response(o));
         }
@@ -120,8 +121,8 @@ static int carry(ssh_session session, ssh_channel channel, ssh_event events)
         }
         if (length > 0 && ssh_channel_window_size(channel) > 0) {
             uint32_t part = ssh_channel_window_size(channel);
-            int n = ssh_channel_write(channel, input + start,
-                                      length < part ? (uint32_t)length : part);
+            int n =
+                ssh_channel_write(channel, input + start, length < part ? (uint32_t)length : part);
             if (n < 0)
                 return SSH_ERROR;
             start += (size_t)n;
@@ -209,10 +210,11 @@ int main(int argc, char **argv)
     event_text(&report, "cipher", ssh_get_cipher_out(session));
     event_text(&report, "mac", ssh_get_hmac_out(session));
     int auth = authenticate(session, &o, &report);
-    event_text(&report, "auth", auth == SSH_AUTH_SUCCESS ? "ok"
-                                : auth == SSH_AUTH_PARTIAL ? "partial"
-                                : auth == SSH_AUTH_DENIED  ? "denied"
-                                                           : "error");
+    event_text(&report, "auth",
+               auth == SSH_AUTH_SUCCESS   ? "ok"
+               : auth == SSH_AUTH_PARTIAL ? "partial"
+               : auth == SSH_AUTH_DENIED  ? "denied"
+                                          : "error");
     char *banner = ssh_get_issue_banner(session);
     if (banner != NULL)
         event_text(&report, "banner", banner);

@@ -57,8 +57,8 @@ static bool authenticate(LIBSSH2_SESSION *session)
     if (good || o.none)
         return good;
     if (o.key != NULL)
-        good = libssh2_userauth_publickey_fromfile_ex(session, o.user, length, NULL, o.key, NULL) ==
-               0;
+        good =
+            libssh2_userauth_publickey_fromfile_ex(session, o.user, length, NULL, o.key, NULL) == 0;
     if (!good && o.password != NULL)
         good = libssh2_userauth_password_ex(session, o.user, length, o.password,
                                             (unsigned)strlen(o.password), on_change) == 0;
@@ -85,13 +85,11 @@ static int carry(LIBSSH2_SESSION *session, LIBSSH2_CHANNEL *channel, int fd)
                 busy = true;
                 if (!client_write_all(stream + 1, output, (size_t)n))
                     return -1;
-            } else if (n < 0 && n != LIBSSH2_ERROR_EAGAIN &&
-                       n != LIBSSH2_ERROR_CHANNEL_CLOSED) {
+            } else if (n < 0 && n != LIBSSH2_ERROR_EAGAIN && n != LIBSSH2_ERROR_CHANNEL_CLOSED) {
                 return (int)n;
             }
         }
-        if (!busy && libssh2_channel_eof(channel) == 1 &&
-            libssh2_channel_wait_closed(channel) == 0)
+        if (!busy && libssh2_channel_eof(channel) == 1 && libssh2_channel_wait_closed(channel) == 0)
             return 0;
         if (length > 0 && libssh2_channel_eof(channel) == 0) {
             ssize_t n = libssh2_channel_write_ex(channel, 0, input + start, length);

@@ -1,12 +1,12 @@
-/* client_options.h: the command line that the client tools share, the report that they write, and the
- * local terminal. A tool behaves like ssh: standard input, output and error are the session's.
+/* client_options.h: the command line that the client tools share, the report that they write, and
+ * the local terminal. A tool behaves like ssh: standard input, output and error are the session's.
  *
  *   --port N --user NAME [--key FILE] [--password TEXT] [--new-password TEXT] [--kbdint TEXT]...
  *   [--none] [--kex L] [--host-key L] [--cipher L] [--mac L] [--compression L] [--rekey-bytes N]
  *   [--pty] [--env NAME=VALUE] [--subsystem NAME] [--keepalive SECONDS] [--report FILE] [COMMAND]
  *
- * Authentication methods are tried in the order: none, key, password, keyboard-interactive, going on after
- * a partial success. The report is one JSON object. */
+ * Authentication methods are tried in the order: none, key, password, keyboard-interactive, going
+ * on after a partial success. The report is one JSON object. */
 #ifndef TESTS_TOOLS_CLIENT_OPTIONS_H
 #define TESTS_TOOLS_CLIENT_OPTIONS_H
 
@@ -66,11 +66,16 @@ static inline void client_parse(client_options *o, int argc, char **argv)
             const char *name;
             const char **text;
         } texts[] = {
-            {"--user", &o->user},         {"--key", &o->key},
-            {"--password", &o->password}, {"--new-password", &o->new_password},
-            {"--kex", &o->kex},           {"--host-key", &o->host_key},
-            {"--cipher", &o->cipher},     {"--mac", &o->mac},
-            {"--compression", &o->compression}, {"--subsystem", &o->subsystem},
+            {"--user", &o->user},
+            {"--key", &o->key},
+            {"--password", &o->password},
+            {"--new-password", &o->new_password},
+            {"--kex", &o->kex},
+            {"--host-key", &o->host_key},
+            {"--cipher", &o->cipher},
+            {"--mac", &o->mac},
+            {"--compression", &o->compression},
+            {"--subsystem", &o->subsystem},
             {"--report", &o->report},
         };
         bool known = false;

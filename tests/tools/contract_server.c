@@ -4,19 +4,19 @@
  * A user name is a list of words with dots between: <handler>-<what>[-<when>].
  *   handler  begin pk pw change kbd resp done; open pty env shell exec sub brk
  *   what     accept reject; check (the server's own keys, the password "secret"); partial; required
- *            (change of password); one two empty many (challenges); release (unanswered); garbage (a
- *            value that is no answer); wrong (a form that does not fit); refuse (open: code 1)
- *   when     now (the return value), call (by a call, in the handler), later (a timer), thread
- *            (another thread), work (the thread pool), held (on "answer" from standard input, or when
- *            the server stops), gone (after the connection or channel was lost), twice (yes, then
- *            the opposite, later), twicenow (the same in the handler)
- * Further words: off-pk off-pw off-kbd (the handler is there, the method is not offered), aspw (keyboard-
- * interactive as password), limit-N (passwords are offered for N attempts), banner.
- * "pw-required.change-accept-later" is a name. A name without a word that starts with a handler's name is
- * an ordinary user: keys of --authorized, the password "secret", keyboard-interactive as password.
+ *            (change of password); one two empty many (challenges); release (unanswered); garbage
+ * (a value that is no answer); wrong (a form that does not fit); refuse (open: code 1) when     now
+ * (the return value), call (by a call, in the handler), later (a timer), thread (another thread),
+ * work (the thread pool), held (on "answer" from standard input, or when the server stops), gone
+ * (after the connection or channel was lost), twice (yes, then the opposite, later), twicenow (the
+ * same in the handler) Further words: off-pk off-pw off-kbd (the handler is there, the method is
+ * not offered), aspw (keyboard- interactive as password), limit-N (passwords are offered for N
+ * attempts), banner. "pw-required.change-accept-later" is a name. A name without a word that starts
+ * with a handler's name is an ordinary user: keys of --authorized, the password "secret",
+ * keyboard-interactive as password.
  *
- * Sessions run the commands listed at `commands` below. Events are lines of JSON on standard output;
- * standard input takes the lines listed at `control`. */
+ * Sessions run the commands listed at `commands` below. Events are lines of JSON on standard
+ * output; standard input takes the lines listed at `control`. */
 #include "json_events.h"
 #include "sha256.h"
 
@@ -25,7 +25,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* ---- options and state ------------------------------------------------------------------------ */
+/* ---- options and state ------------------------------------------------------------------------
+ */
 
 typedef struct app {
     sp_server *server;
@@ -36,7 +37,7 @@ typedef struct app {
     pthread_mutex_t lock; /* for `held` */
     struct question *held;
     struct session *late; /* sessions that read nothing before "resume" */
-    uint64_t threads; /* running answer threads, under the lock */
+    uint64_t threads;     /* running answer threads, under the lock */
 } app;
 
 /* What the application keeps for each connection. */
@@ -69,9 +70,8 @@ typedef struct question {
     struct question *next;
 } question;
 
-static const char *const handler_words[] = {"begin", "pk",   "pw",  "change", "kbd",   "resp",
-                                            "done",  "open", "pty", "env",    "shell", "exec",
-                                            "sub",   "brk"};
+static const char *const handler_words[] = {"begin", "pk",  "pw",  "change", "kbd",  "resp", "done",
+                                            "open",  "pty", "env", "shell",  "exec", "sub",  "brk"};
 
 static const char *result_name(int result)
 {
@@ -110,8 +110,8 @@ static bool find_word(const char *username, const char *word, char what[16], cha
         return false;
     for (const char *at = username; at != NULL; at = strchr(at, '.')) {
         at += *at == '.';
-        if (strncmp(at, word, length) != 0 || (at[length] != '-' && at[length] != '.' &&
-                                               at[length] != '\0'))
+        if (strncmp(at, word, length) != 0 ||
+            (at[length] != '-' && at[length] != '.' && at[length] != '\0'))
             continue;
         if (at[length] == '-')
             sscanf(at + length + 1, "%15[^.-]-%15[^.-]", what, when);
@@ -135,7 +135,8 @@ static bool word_is(const char *username, const char *word, const char *value)
     return find_word(username, word, what, when) && strcmp(what, value) == 0;
 }
 
-/* ---- challenges ------------------------------------------------------------------------------- */
+/* ---- challenges -------------------------------------------------------------------------------
+ */
 
 typedef struct round {
     const char *form;
@@ -149,10 +150,14 @@ typedef struct round {
     .prompt_count = sizeof((const sp_prompt[]){__VA_ARGS__}) / sizeof(sp_prompt)
 
 static const round_entry rounds[] = {
-    {"one", 0, {.name = "Contract", .instructions = "One question", PROMPTS({"Code: ", false})},
+    {"one",
+     0,
+     {.name = "Contract", .instructions = "One question", PROMPTS({"Code: ", false})},
      {"123456", NULL}},
     {"two", 0, {.name = "First", PROMPTS({"Colour: ", true}, {"Word: ", false})}, {"blue", "fish"}},
-    {"two", 1, {.name = "Second", .instructions = "And now", PROMPTS({"Code: ", false})},
+    {"two",
+     1,
+     {.name = "Second", .instructions = "And now", PROMPTS({"Code: ", false})},
      {"654321", NULL}},
     {"empty", 0, {.name = "Note", .instructions = "Nothing to type here"}, {NULL, NULL}},
     {"empty", 1, {PROMPTS({"Code: ", false})}, {"123456", NULL}},
@@ -171,7 +176,8 @@ static const round_entry *find_round(const char *form, unsigned number)
     return NULL;
 }
 
-/* ---- answering -------------------------------------------------------------------------------- */
+/* ---- answering --------------------------------------------------------------------------------
+ */
 
 static int open_now(app *a, sp_open *open, bool small);
 
@@ -305,7 +311,8 @@ static sp_answer work_request(sp_request *request, void *data)
     return work_answer(data);
 }
 
-/* A form of answer that the question does not have: refused with SP_EINVAL, and the question stays. */
+/* A form of answer that the question does not have: refused with SP_EINVAL, and the question stays.
+ */
 static int answer_wrongly(question *q)
 {
     if (q->kind != ASK_AUTH)
@@ -433,7 +440,8 @@ static question *new_question(client *c, question_kind kind, const char *handler
     return q;
 }
 
-/* ---- sessions --------------------------------------------------------------------------------- */
+/* ---- sessions ---------------------------------------------------------------------------------
+ */
 
 typedef struct session {
     client *client;
@@ -483,8 +491,8 @@ static void source_pump(session *s)
 {
     for (;;) {
         if (s->block_used == s->block_length) {
-            s->block_length = sizeof s->block < s->remaining ? sizeof s->block
-                                                             : (size_t)s->remaining;
+            s->block_length =
+                sizeof s->block < s->remaining ? sizeof s->block : (size_t)s->remaining;
             s->block_used = 0;
             if (s->block_length == 0)
                 break;
@@ -501,11 +509,11 @@ static void source_pump(session *s)
             if (s->both)
                 s->to_stderr = !s->to_stderr;
         }
-        ptrdiff_t taken =
-            s->to_stderr ? sp_channel_write_stderr(s->channel, s->block + s->block_used,
-                                                   s->block_length - s->block_used)
-                         : sp_channel_write(s->channel, s->block + s->block_used,
-                                            s->block_length - s->block_used);
+        ptrdiff_t taken = s->to_stderr
+                              ? sp_channel_write_stderr(s->channel, s->block + s->block_used,
+                                                        s->block_length - s->block_used)
+                              : sp_channel_write(s->channel, s->block + s->block_used,
+                                                 s->block_length - s->block_used);
         if (taken <= 0)
             return;
         s->block_used += (size_t)taken;
@@ -626,10 +634,20 @@ static void print_terminal(session *s)
 
 static void print_info(session *s)
 {
-    static const char *const names[] = {
-        "username",    "client_version",   "server_version",   "send_cipher", "recv_cipher",
-        "send_mac",    "recv_mac",         "send_compression", "recv_compression",
-        "kex",         "server_host_key_alg", "peername",      "sockname",    "nonsense"};
+    static const char *const names[] = {"username",
+                                        "client_version",
+                                        "server_version",
+                                        "send_cipher",
+                                        "recv_cipher",
+                                        "send_mac",
+                                        "recv_mac",
+                                        "send_compression",
+                                        "recv_compression",
+                                        "kex",
+                                        "server_host_key_alg",
+                                        "peername",
+                                        "sockname",
+                                        "nonsense"};
     sp_conn *conn = sp_channel_conn(s->channel);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         const char *value = sp_conn_get_extra_info(conn, names[i]);
@@ -659,7 +677,8 @@ static void start_command(session *s, const char *command)
     } else if (strcmp(word, "slowsink") == 0) { /* pauses for 1 ms at each piece */
         s->run = RUN_SINK;
         s->slow = true;
-    } else if (strcmp(word, "latesink") == 0) { /* reads nothing before "resume" on standard input */
+    } else if (strcmp(word, "latesink") ==
+               0) { /* reads nothing before "resume" on standard input */
         s->run = RUN_SINK;
         s->reading_paused = true;
         s->next_late = s->app->late;
@@ -978,7 +997,8 @@ static sp_answer on_session(sp_conn *conn, sp_open *open)
     return settle(q);
 }
 
-/* ---- connections and authentication ----------------------------------------------------------- */
+/* ---- connections and authentication -----------------------------------------------------------
+ */
 
 static void on_made(sp_conn *conn)
 {
@@ -1183,7 +1203,8 @@ static sp_answer on_completed(sp_conn *conn, sp_auth *auth, const char *username
     return ask_auth(conn, auth, "auth_completed", "done", NULL, SP_ACCEPT);
 }
 
-/* ---- control by standard input ---------------------------------------------------------------- */
+/* ---- control by standard input ----------------------------------------------------------------
+ */
 
 typedef struct order {
     app *app;
@@ -1266,7 +1287,8 @@ static void *control_thread(void *data)
     return NULL;
 }
 
-/* ---- start ------------------------------------------------------------------------------------ */
+/* ---- start ------------------------------------------------------------------------------------
+ */
 
 static void log_line(void *ctx, sp_log_level level, const char *line)
 {

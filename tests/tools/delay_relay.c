@@ -1,11 +1,11 @@
-/* delay_relay.c: a TCP relay that delivers each byte a fixed time after it came, in both directions,
- * like a long line with plenty of bandwidth.
+/* delay_relay.c: a TCP relay that delivers each byte a fixed time after it came, in both
+ * directions, like a long line with plenty of bandwidth.
  *
  *     delay_relay TARGET_PORT DELAY_MS [PORT]
  *
- * listens on 127.0.0.1 (PORT, or any), prints {"event":"listening","port":N}, and relays each connection
- * to 127.0.0.1:TARGET_PORT. A direction holds at most LIMIT bytes; then it reads no more until half of
- * them are gone. Ends when standard input ends. */
+ * listens on 127.0.0.1 (PORT, or any), prints {"event":"listening","port":N}, and relays each
+ * connection to 127.0.0.1:TARGET_PORT. A direction holds at most LIMIT bytes; then it reads no more
+ * until half of them are gone. Ends when standard input ends. */
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -19,7 +19,7 @@
 
 typedef struct chunk {
     struct chunk *next;
-    uint64_t due; /* when to deliver, in ns */
+    uint64_t due;  /* when to deliver, in ns */
     size_t length; /* 0: the end of the stream */
     char *bytes;
     uv_write_t request;

@@ -1,5 +1,5 @@
-/* json_events.h: one line of JSON on standard output for each event, whole lines from any thread, so
- * that a test can wait for what happened instead of sleeping. */
+/* json_events.h: one line of JSON on standard output for each event, whole lines from any thread,
+ * so that a test can wait for what happened instead of sleeping. */
 #ifndef TESTS_TOOLS_JSON_EVENTS_H
 #define TESTS_TOOLS_JSON_EVENTS_H
 
