@@ -28,7 +28,8 @@ static int on_key(ssh_session session, const char *user, struct ssh_key_struct *
     (void)key;
     if (signature_state == SSH_PUBLICKEY_STATE_VALID)
         s->in = true;
-    return signature_state == SSH_PUBLICKEY_STATE_NONE || signature_state == SSH_PUBLICKEY_STATE_VALID
+    return signature_state == SSH_PUBLICKEY_STATE_NONE ||
+                   signature_state == SSH_PUBLICKEY_STATE_VALID
                ? SSH_AUTH_SUCCESS
                : SSH_AUTH_DENIED;
 }

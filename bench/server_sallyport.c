@@ -1,5 +1,5 @@
-/* server_sallyport [PORT]: the library's side of the comparison. Any key logs in; "sink" reads until
- * end of file, "source N" sends N bytes; nothing else is done. Prints its port. */
+/* server_sallyport [PORT]: the library's side of the comparison. Any key logs in; "sink" reads
+ * until end of file, "source N" sends N bytes; nothing else is done. Prints its port. */
 #include <sallyport.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,12 +76,9 @@ static bool eof_received(sp_channel *channel)
 static sp_answer session_requested(sp_conn *conn, sp_open *open)
 {
     static const sp_session_handlers session = {
-        SP_SESSION_HANDLERS_INIT,
-        .exec_requested = exec_requested,
-        .session_started = session_started,
-        .data_received = data_received,
-        .eof_received = eof_received,
-        .resume_writing = go_on,
+        SP_SESSION_HANDLERS_INIT,           .exec_requested = exec_requested,
+        .session_started = session_started, .data_received = data_received,
+        .eof_received = eof_received,       .resume_writing = go_on,
     };
     (void)conn;
     return sp_answered(sp_open_session(open, &session, NULL, NULL));

@@ -37,7 +37,7 @@ typedef struct spc_kex {
      * points and an all-zero result are failures. */
     bool (*respond)(const struct spc_kex *kex, const spb_env *env, spb_span client_public,
                     uint8_t *server_public, size_t *server_public_length, uint8_t *secret,
-                    size_t *secret_length) SPC_MUST_CHECK;
+                    size_t *secret_length);
 } spc_kex;
 const spc_kex *spc_kex_find(spb_span name);
 /* Index 0 up, best first; NULL at the end. The same for the other tables. */

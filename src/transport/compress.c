@@ -64,7 +64,7 @@ static bool run(spt_compressor *c, const uint8_t *data, size_t length, spb_buffe
         if (room > STEP)
             room = STEP;
         /* Even a full buffer gets one more byte of room, to tell "done" from "too large". */
-        uint8_t spare;
+        uint8_t spare = 0;
         uint8_t *to = room == 0 ? &spare : spb_buffer_reserve(out, room);
         if (to == NULL)
             return false;
