@@ -112,8 +112,12 @@ static int keep_responses(spa_auth *a, spb_reader *r)
     spb_span spans[SP_PROMPTS_MAX] = {{NULL, 0}};
     uint32_t count = spr_u32(r);
 
-    if (!spr_ok(r) || count != a->prompt_count)
+    if (!spr_ok(r))
         return SP_EPROTO;
+    if (count != a->prompt_count) { /* RFC 4256 3.4: a failure, not the end */
+        q->fitness = SPA_UNFIT;
+        return 0;
+    }
     for (uint32_t i = 0; i < count; i++)
         spans[i] = spr_string_max(r, SPA_SECRET_MAX);
     if (!spr_done(r))
@@ -149,7 +153,7 @@ int spa_kbdint_response(spa_auth *a, spb_reader *r)
         return spa_no_memory(a);
     }
     if (a->request.fitness == SPA_UNFIT)
-        return spa_reject(a, "response can't be prepared");
+        return spa_reject(a, "unfit responses");
     for (size_t i = 0; i < a->request.response_count; i++)
         a->responses[i] = spa_kept(&a->request, a->request.responses_at[i]);
     return spa_ask(a, SPA_VERDICT, SP_EVENT_AUTH_KBDINT_RESPONSE);
