@@ -147,6 +147,9 @@ class ContractServer(Program):
             raise AssertionError(f"event {name} {fields}: {error}") from None
 
     def seen(self, name, **fields):
+        """All such events up to now."""
+        if not self.stopped and self.process.poll() is None:
+            self.order("nothing")  # what happened before this is in the list when it is obeyed
         with self.out.condition:
             items = list(self.out.items)
         return [
