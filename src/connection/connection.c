@@ -133,9 +133,7 @@ void spn_connection_lost(spn_connection *c, const sp_conn_error *error)
             continue; /* a closed one ended cleanly before; its last events are still due */
         spn_silence(ch);
         if (ch->state == SPN_OPENING && ch->canceled == 0) {
-            spn_channel_remove(ch);
-            if (c->table == NULL)
-                return;
+            spn_channel_remove(ch); /* the last one takes the table, and its size, with it */
             continue;
         }
         if (ch->state != SPN_OPENING)
