@@ -284,7 +284,8 @@ static sp_answer immediate(question *q)
 static sp_answer work_answer(question *q)
 {
     sp_answer answer = SP_ANSWERED;
-    if (strcmp(q->what, "accept") == 0 || strcmp(q->what, "reject") == 0)
+    bool plain = strcmp(q->what, "accept") == 0 || strcmp(q->what, "reject") == 0;
+    if (plain && q->kind != ASK_OPEN)
         answer = immediate(q);
     else
         answer = sp_answered(answer_by_call(q, false));
@@ -877,7 +878,7 @@ static void on_size(sp_channel *channel, const sp_term_size *size)
 static void on_signal(sp_channel *channel, const char *name)
 {
     session *s = session_of(channel);
-    log_channel(s, "signal", "name", name);
+    log_channel(s, "signal", "text", name);
     if (s->run != RUN_TELL && s->run != RUN_HOLD)
         return;
     sp_channel_printf(channel, "signal %s\n", name);
