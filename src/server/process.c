@@ -106,7 +106,7 @@ void sps_process_wait(sps_process *process)
         unsigned events = process->paused || from->left.length != 0 ? 0 : SPL_READABLE;
         if (process->terminal && process->pending.length != 0)
             events |= SPL_WRITABLE;
-        (void)spl_watch_set(from->watch, events);
+        (void)spl_watch_set(from->watch, from->deserted ? 0 : events);
     }
     if (process->input != NULL)
         (void)spl_watch_set(process->input, process->pending.length != 0 ? SPL_WRITABLE : 0);
@@ -161,10 +161,13 @@ static bool read_once(sps_source *from)
     }
     if (length > 0)
         give(from, scratch, length);
-    /* The end: of a pipe; of a terminal whose last slave is closed (an error on Linux); and of a
-     * terminal that has no more to say when its session's leader is gone. */
-    if (n == 0 || (n < 0 && n != SP_EAGAIN) ||
-        (n < 0 && process->terminal && process->child == NULL))
+    /* The end: of a pipe; and of a terminal that has no more to say when its session's leader is
+     * gone. A terminal whose last slave is closed (an error on Linux) stays until then: closing it
+     * hangs up, and the leader, about to exit, would be seen to die of SIGHUP. */
+    bool ended = n == 0 || (n < 0 && n != SP_EAGAIN);
+    if (process->terminal && process->child != NULL)
+        from->deserted = ended;
+    else if (ended || (process->terminal && n < 0))
         sps_source_close(from);
     return n > 0 && from->watch != NULL && !process->paused;
 }

@@ -13,6 +13,7 @@ typedef struct sps_source {
     spl_watch *watch; /* NULL: closed, or never open */
     uint32_t type;
     bool grown;      /* the pipe was made larger */
+    bool deserted;   /* a terminal that no process has open */
     spb_buffer left; /* read, and not taken by the channel yet */
 } sps_source;
 
