@@ -155,13 +155,16 @@ async def run(options, report):
         return 255 if process.exit_status is None else process.exit_status
 
 
-def main():
-    options = parse(sys.argv[1:])
+async def run_and_leave(options):
     report = {}
-    code = asyncio.run(run(options, report)) if sys.stdin else 255
+    code = await run(options, report)
     write_report(options, report)
     sys.stdout.flush()
     os._exit(code)  # a thread may still wait for standard input
+
+
+def main():
+    asyncio.run(run_and_leave(parse(sys.argv[1:])))
 
 
 if __name__ == "__main__":

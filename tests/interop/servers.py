@@ -208,7 +208,7 @@ class Sallyportd(Program):
         self.stopped = False
 
         def address(line):
-            return re.search(r"[Ll]istening on \S*?:(\d+)", line)
+            return re.search(r"listening on \S+ port (\d+)", line)
 
         line = self.err.wait(address)
         self.port = int(address(line).group(1))
