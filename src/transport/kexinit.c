@@ -81,65 +81,21 @@ enum {
     LIST_COUNT
 };
 
-/* Each finds the client's first name among ours, NULL if there is none. */
-static const spc_kex *pick_kex(const sp_config *c, spb_span list)
+/* The place in our list of the client's first name that is there, -1 if none is. The tables of the
+ * configuration stand in the order of its lists. */
+static int pick(spb_span theirs, const char *ours)
 {
     spb_span name;
-    while (spb_name_next(&list, &name)) {
-        for (size_t i = 0; c->kex[i] != NULL; i++) {
-            if (spb_span_is(name, c->kex[i]->name))
-                return c->kex[i];
-        }
-    }
-    return NULL;
-}
+    spb_span one;
 
-static const spc_signature *pick_host_signature(const sp_config *c, spb_span list)
-{
-    spb_span name;
-    while (spb_name_next(&list, &name)) {
-        for (size_t i = 0; c->host_signatures[i] != NULL; i++) {
-            if (spb_span_is(name, c->host_signatures[i]->name))
-                return c->host_signatures[i];
+    while (spb_name_next(&theirs, &name)) {
+        spb_span rest = {(const uint8_t *)ours, strlen(ours)};
+        for (int i = 0; spb_name_next(&rest, &one); i++) {
+            if (one.length == name.length && memcmp(one.data, name.data, one.length) == 0)
+                return i;
         }
     }
-    return NULL;
-}
-
-static const spc_cipher *pick_cipher(const sp_config *c, spb_span list)
-{
-    spb_span name;
-    while (spb_name_next(&list, &name)) {
-        for (size_t i = 0; c->ciphers[i] != NULL; i++) {
-            if (spb_span_is(name, c->ciphers[i]->name))
-                return c->ciphers[i];
-        }
-    }
-    return NULL;
-}
-
-static const spc_mac *pick_mac(const sp_config *c, spb_span list)
-{
-    spb_span name;
-    while (spb_name_next(&list, &name)) {
-        for (size_t i = 0; c->macs[i] != NULL; i++) {
-            if (spb_span_is(name, c->macs[i]->name))
-                return c->macs[i];
-        }
-    }
-    return NULL;
-}
-
-static const char *pick_compression(const sp_config *c, spb_span list)
-{
-    spb_span name;
-    while (spb_name_next(&list, &name)) {
-        for (size_t i = 0; c->compressions[i] != NULL; i++) {
-            if (spb_span_is(name, c->compressions[i]))
-                return c->compressions[i];
-        }
-    }
-    return NULL;
+    return -1;
 }
 
 static int no_match(spt_transport *t, const char *what, spb_span offered)
@@ -154,37 +110,41 @@ static int negotiate(spt_transport *t, const spb_span lists[LIST_COUNT])
 {
     const sp_config *c = t->config;
     spt_kex *k = t->kex;
+    const struct {
+        const char *what;
+        const char *ours;
+    } sides[LIST_LANGUAGE_IN] = {
+        [LIST_KEX] = {"key exchange method", c->kex_list},
+        [LIST_HOST_KEY] = {"host key algorithm", c->host_key_list},
+        [LIST_CIPHER_IN] = {"client to server cipher", c->cipher_list},
+        [LIST_CIPHER_OUT] = {"server to client cipher", c->cipher_list},
+        [LIST_MAC_IN] = {"client to server MAC", c->mac_list},
+        [LIST_MAC_OUT] = {"server to client MAC", c->mac_list},
+        [LIST_COMPRESSION_IN] = {"client to server compression", c->compression_list},
+        [LIST_COMPRESSION_OUT] = {"server to client compression", c->compression_list},
+    };
+    int at[LIST_LANGUAGE_IN];
 
-    k->method = pick_kex(c, lists[LIST_KEX]);
-    if (k->method == NULL)
-        return no_match(t, "key exchange method", lists[LIST_KEX]);
-    k->host_signature = pick_host_signature(c, lists[LIST_HOST_KEY]);
-    if (k->host_signature == NULL)
-        return no_match(t, "host key algorithm", lists[LIST_HOST_KEY]);
+    for (int i = 0; i < LIST_LANGUAGE_IN; i++) {
+        at[i] = pick(lists[i], sides[i].ours);
+        /* An authenticated cipher brings its own MAC; then that list means nothing (RFC 5647 5.1).
+         */
+        bool needed = (i != LIST_MAC_IN || c->ciphers[at[LIST_CIPHER_IN]]->tag_length == 0) &&
+                      (i != LIST_MAC_OUT || c->ciphers[at[LIST_CIPHER_OUT]]->tag_length == 0);
+        if (at[i] < 0 && needed)
+            return no_match(t, sides[i].what, lists[i]);
+        if (!needed)
+            at[i] = -1;
+    }
+    k->method = c->kex[at[LIST_KEX]];
+    k->host_signature = c->host_signatures[at[LIST_HOST_KEY]];
     k->host_key = spt_config_host_key(c, k->host_signature);
-    k->cipher_in = pick_cipher(c, lists[LIST_CIPHER_IN]);
-    if (k->cipher_in == NULL)
-        return no_match(t, "client to server cipher", lists[LIST_CIPHER_IN]);
-    k->cipher_out = pick_cipher(c, lists[LIST_CIPHER_OUT]);
-    if (k->cipher_out == NULL)
-        return no_match(t, "server to client cipher", lists[LIST_CIPHER_OUT]);
-    /* An authenticated cipher brings its own; then the MAC lists mean nothing (RFC 5647 5.1). */
-    if (k->cipher_in->tag_length == 0) {
-        k->mac_in = pick_mac(c, lists[LIST_MAC_IN]);
-        if (k->mac_in == NULL)
-            return no_match(t, "client to server MAC", lists[LIST_MAC_IN]);
-    }
-    if (k->cipher_out->tag_length == 0) {
-        k->mac_out = pick_mac(c, lists[LIST_MAC_OUT]);
-        if (k->mac_out == NULL)
-            return no_match(t, "server to client MAC", lists[LIST_MAC_OUT]);
-    }
-    k->compression_in = pick_compression(c, lists[LIST_COMPRESSION_IN]);
-    if (k->compression_in == NULL)
-        return no_match(t, "client to server compression", lists[LIST_COMPRESSION_IN]);
-    k->compression_out = pick_compression(c, lists[LIST_COMPRESSION_OUT]);
-    if (k->compression_out == NULL)
-        return no_match(t, "server to client compression", lists[LIST_COMPRESSION_OUT]);
+    k->cipher_in = c->ciphers[at[LIST_CIPHER_IN]];
+    k->cipher_out = c->ciphers[at[LIST_CIPHER_OUT]];
+    k->mac_in = at[LIST_MAC_IN] < 0 ? NULL : c->macs[at[LIST_MAC_IN]];
+    k->mac_out = at[LIST_MAC_OUT] < 0 ? NULL : c->macs[at[LIST_MAC_OUT]];
+    k->compression_in = c->compressions[at[LIST_COMPRESSION_IN]];
+    k->compression_out = c->compressions[at[LIST_COMPRESSION_OUT]];
     return 0;
 }
 
