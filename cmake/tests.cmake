@@ -75,6 +75,7 @@ foreach(source IN LISTS sources)
   endif()
   add_executable(${name} ${source})
   target_compile_options(${name} PRIVATE -Wno-missing-prototypes)
-  target_link_libraries(${name} PRIVATE sallyport sp_options PkgConfig::LIBUV ${extra})
+  target_link_libraries(${name} PRIVATE sallyport sp_options PkgConfig::LIBUV
+    PkgConfig::LIBCRYPTO ${extra})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tools)
 endforeach()

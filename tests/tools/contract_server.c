@@ -809,6 +809,7 @@ static void on_channel_lost(sp_channel *channel, const sp_conn_error *error)
         }
     sp_timer_stop(s->timer);
     free(s->pending);
+    sha256_free(&s->hash);
     free(s);
 }
 
