@@ -109,15 +109,20 @@ typedef enum spn_note {
 } spn_note;
 
 typedef struct spn_window {
-    uint32_t credit;  /* what the peer may still send */
-    uint32_t target;  /* the size: credit + held + delivered but not granted again */
-    uint32_t initial; /* it never shrinks below */
-    uint32_t max;     /* nor grows above */
-    uint32_t packet;  /* largest channel data in one packet */
-    uint32_t edge;    /* bytes until the credit that stood before the last adjust is used up */
-    uint64_t charged; /* its part of the connection's budget */
-    bool limited;     /* the peer used its credit to the end since the last adjust */
-    bool behind;      /* the application let data lie since the last adjust */
+    uint32_t credit;      /* what the peer may still send */
+    uint32_t target;      /* the size: credit + held + delivered but not granted again */
+    uint32_t initial;     /* it never shrinks below */
+    uint32_t max;         /* nor grows above */
+    uint32_t packet;      /* largest channel data in one packet */
+    uint64_t charged;     /* its part of the connection's budget */
+    bool limited;         /* the peer has waited for credit since the last growth was decided */
+    bool behind;          /* the application let data lie since the last adjust */
+    uint64_t adjusted_at; /* when it was sent */
+    uint64_t round_trip;  /* the shortest seen, ms; 0: none yet */
+    bool timing;          /* a round trip is being timed, */
+    uint64_t timed_from;  /* from an adjust sent then */
+    uint32_t timed_left;  /* to the byte behind as many more, */
+    uint64_t timed_edge;  /* the last of which came then */
 } spn_window;
 
 /* A kind of channel. More kinds: more rows in channel_open.c. */

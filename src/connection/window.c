@@ -1,13 +1,17 @@
 /* The receive window (RFC 4254 5.2): how much the client may send, and when it may send more.
  *
  * Credit that was used is granted again when half of the window has gone to the application. The
- * window doubles when the client uses its credit to the end while the application keeps up, and
- * halves when the application lets half a window lie. No clock is needed: whether the client ran
- * out is seen by a message that ends just where the credit before the last adjust ended.
+ * window doubles when the client uses its credit to the end and has to wait for more while the
+ * application keeps up, as long as it is less than what can come in two round trips at the pace
+ * seen, and halves when the application lets half a window lie. The bound matters where the way is
+ * short and the server, not the window, is what limits: more would only be stored on the way, and
+ * OpenSSH's client keeps a buffer as large as our window, which costs it dearly.
  *
  * Every channel is charged for the most that the peer might make us hold: the sum stays within the
  * connection's budget, so many channels get small windows instead of much memory. */
 #include "connection/connection_internal.h"
+
+#define ROUND_TRIP_MAX 60000 /* ms */
 
 static uint64_t budget_left(const spn_connection *c)
 {
@@ -51,6 +55,31 @@ void spn_window_open(spn_channel *ch, uint32_t size, uint32_t max, uint32_t pack
     charge(ch, size);
 }
 
+/* One adjust at a time is timed, until a byte comes that it allowed: no round trip takes longer. If
+ * there was a silence before that byte, the client had come to its credit's end and waited. */
+static void time_round_trip(spn_channel *ch, size_t length)
+{
+    spn_window *w = &ch->window;
+    uint64_t now = spt_now(ch->c->transport);
+    if (!w->timing)
+        return;
+    if (length <= w->timed_left) {
+        w->timed_left -= (uint32_t)length;
+        w->timed_edge = now;
+        return;
+    }
+    uint64_t silence = w->timed_left == 0 ? now - w->timed_edge : 0;
+    uint64_t took = now - w->timed_from;
+    if (took == 0)
+        took = 1;
+    if (took > ROUND_TRIP_MAX)
+        took = ROUND_TRIP_MAX;
+    if (w->round_trip == 0 || took < w->round_trip)
+        w->round_trip = took;
+    w->timing = false;
+    w->limited |= silence * 8 >= took;
+}
+
 int spn_window_take(spn_channel *ch, size_t length)
 {
     spn_window *w = &ch->window;
@@ -59,18 +88,26 @@ int spn_window_take(spn_channel *ch, size_t length)
     if (length > w->credit)
         return spn_bad(ch->c, "Channel data beyond the window");
     w->credit -= (uint32_t)length;
-    if (w->edge != 0 && w->edge == length)
-        w->limited = true;
-    w->edge = w->edge > length ? w->edge - (uint32_t)length : 0;
+    time_round_trip(ch, length);
     return 0;
+}
+
+/* Would more than this window come in two round trips, at the pace since the last adjust? */
+static bool too_small(const spn_channel *ch)
+{
+    const spn_window *w = &ch->window;
+    uint64_t used = w->target > w->credit ? w->target - w->credit : 0;
+    uint64_t elapsed = spt_now(ch->c->transport) - w->adjusted_at;
+    if (elapsed == 0)
+        elapsed = 1;
+    return 2 * used * w->round_trip >= w->target * elapsed;
 }
 
 static void grow(spn_channel *ch)
 {
     spn_window *w = &ch->window;
-    if (w->credit < w->packet)
-        w->limited = true;
-    if (w->limited && !w->behind && ch->received.length == 0 && w->target < w->max) {
+    if (w->limited && !w->behind && ch->received.length == 0 && w->target < w->max &&
+        too_small(ch)) {
         uint64_t more = w->target;
         uint64_t left = budget_left(ch->c);
         if (more > w->max - w->target)
@@ -124,7 +161,12 @@ int spn_window_grant(spn_channel *ch)
     if (open >= w->target)
         return 0;
     uint32_t more = (uint32_t)(w->target - open);
-    w->edge = w->credit;
+    w->adjusted_at = spt_now(ch->c->transport);
+    if (!w->timing) {
+        w->timing = true;
+        w->timed_from = w->timed_edge = w->adjusted_at;
+        w->timed_left = w->credit;
+    }
     w->credit += more;
     spb_buffer *b = spt_begin(ch->c->transport, SSH_MSG_CHANNEL_WINDOW_ADJUST);
     spw_u32(b, ch->peer_number);

@@ -18,6 +18,7 @@ typedef struct sent {
 } sent;
 
 struct spt_transport {
+    uint64_t now;
     sp_config config;
     spb_buffer writer;
     bool can_send;
@@ -80,8 +81,7 @@ const spb_env *spt_env(const spt_transport *t)
 }
 uint64_t spt_now(const spt_transport *t)
 {
-    (void)t;
-    return 0;
+    return t->now;
 }
 
 static void record_sent(spt_transport *t, const uint8_t *a, size_t a_length, const uint8_t *b,
