@@ -160,6 +160,8 @@ int spt_next_packet(spt_transport *t, uint8_t *message, spb_reader *payload)
         return t->error->error;
     if (t->kex_state == KEX_WAIT_SIGN || t->output_length >= OUTPUT_HIGH_MARK)
         return 0;
+    if (t->input_start == t->input_end)
+        return 0;
     if (t->peer_version == NULL) {
         int result = spt_read_version(t);
         if (result != 1)

@@ -18,8 +18,6 @@ int spt_read_version(spt_transport *t)
 {
     const uint8_t *line = t->input + t->input_start;
     size_t left = t->input_end - t->input_start;
-    if (left == 0)
-        return 0;
     size_t look = left < VERSION_LINE_MAX ? left : VERSION_LINE_MAX;
     const uint8_t *newline = memchr(line, '\n', look);
 
