@@ -115,7 +115,7 @@ typedef struct spn_window {
     uint32_t max;         /* nor grows above */
     uint32_t packet;      /* largest channel data in one packet */
     uint64_t charged;     /* its part of the connection's budget */
-    bool limited;         /* the peer has waited for credit since the last growth was decided */
+    bool limited;         /* the peer had to wait for credit, and the window has not grown since */
     bool behind;          /* the application let data lie since the last adjust */
     uint64_t adjusted_at; /* when it was sent */
     uint64_t round_trip;  /* the shortest seen, ms; 0: none yet */

@@ -77,7 +77,7 @@ static void time_round_trip(spn_channel *ch, size_t length)
     if (w->round_trip == 0 || took < w->round_trip)
         w->round_trip = took;
     w->timing = false;
-    w->limited |= silence * 8 >= took;
+    w->limited = silence * 8 >= took;
 }
 
 int spn_window_take(spn_channel *ch, size_t length)
@@ -115,8 +115,8 @@ static void grow(spn_channel *ch)
         if (more > left)
             more = left;
         w->target += (uint32_t)more;
+        w->limited = false;
     }
-    w->limited = false;
     w->behind = false;
 }
 
