@@ -70,6 +70,7 @@ class Session:
     """One raw session of the user's with a key."""
 
     def __init__(self, server, keys):
+        self.output = b""  # received, not yet asked for
         self.raw = Raw(server.port).handshake()
         self.raw.service()
         assert self.raw.public_key(USER, keys.user())[0] == 52
@@ -88,10 +89,10 @@ class Session:
 
     def line(self):
         """The next line of output."""
-        text = b""
-        while not text.endswith(b"\n"):
-            text += Reader(self.raw.expect(CHANNEL_DATA)[5:]).string()
-        return text.decode().strip()
+        while b"\n" not in self.output:
+            self.output += Reader(self.raw.expect(CHANNEL_DATA)[5:]).string()
+        line, self.output = self.output.split(b"\n", 1)
+        return line.decode().strip()
 
     def ending(self):
         """The request that tells how the command ended: its name and what follows."""
