@@ -13,6 +13,8 @@ def skip_if_it_writes(client):
 
 
 def echo(client, server, keys, random_file, **options):
+    if client.name == "paramiko":
+        pytest.skip("its threads may wait for each other when it reads and writes in a rekeying")
     path, digest, _ = random_file
     result = client.run(server, "echo", auth=Key(keys.user()), input_path=path, **options)
     assert result.code == 0, str(result)[-3000:]
