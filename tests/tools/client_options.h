@@ -24,7 +24,7 @@
 #include <unistd.h>
 
 /* A client library's leaks are not what is tested. */
-const char *__asan_default_options(void);
+__attribute__((visibility("default"))) const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
     return "detect_leaks=0";
