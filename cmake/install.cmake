@@ -2,6 +2,15 @@
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
+# How installed files find each other, relative to themselves: the prefix may be chosen late.
+file(RELATIVE_PATH from_bin ${CMAKE_INSTALL_FULL_BINDIR} ${CMAKE_INSTALL_FULL_LIBDIR})
+file(RELATIVE_PATH from_pc ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_FULL_INCLUDEDIR})
+set_target_properties(sallyportd PROPERTIES INSTALL_RPATH "$ORIGIN/${from_bin}")
+set(SP_PC_IDN)
+if(SP_WITH_SASLPREP)
+  set(SP_PC_IDN ", libidn")
+endif()
+
 install(TARGETS sallyport EXPORT sallyport-targets)
 install(TARGETS sallyport_static sallyportd)
 install(DIRECTORY include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
