@@ -8,7 +8,7 @@ import sys
 
 ROOMS = ["base", "crypto", "key", "transport", "auth", "connection", "engine", "loop", "server"]
 ONLY_IN = {"openssl/": "crypto", "uv.h": "loop", "uv/": "loop", "zlib.h": "transport",
-           "stringprep.h": "auth"}
+           "stringprep.h": "auth", "idna.h": "auth", "punycode.h": "auth"}
 LINES_MAX = 800
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 
@@ -21,6 +21,17 @@ def includes(path):
                 yield number, match.group(1), match.group(2)
 
 
+def sources(folder):
+    """Every C file and header below a folder, in order."""
+    return sorted(os.path.join(base, name) for base, _, names in os.walk(folder)
+                  for name in names if name.endswith((".c", ".h")))
+
+
+def in_room(target):
+    """Is this the name of a header of one of src/'s rooms?"""
+    return "/" in target and target.split("/")[0] in ROOMS
+
+
 def check_library_headers(path, number, target, room):
     for prefix, owner in ONLY_IN.items():
         if (target == prefix or (prefix.endswith("/") and target.startswith(prefix))) \
@@ -29,50 +40,41 @@ def check_library_headers(path, number, target, room):
 
 
 def check_room(tree, room):
-    folder = os.path.join(tree, "src", room)
-    for name in sorted(os.listdir(folder)):
-        path = os.path.join(folder, name)
-        if not name.endswith((".c", ".h")):
-            continue
+    for path in sources(os.path.join(tree, "src", room)):
         with open(path, encoding="utf-8") as text:
             lines = sum(1 for _ in text)
         if lines > LINES_MAX:
             yield f"{path}: {lines} lines; split it along its concerns"
         for number, mark, target in includes(path):
             yield from check_library_headers(path, number, target, room)
-            if mark != '"':
-                continue
             other = target.split("/")[0]
-            if "/" not in target or other not in ROOMS:
+            if mark != '"' and not in_room(target):
+                continue
+            if mark != '"' or not in_room(target):
                 yield f'{path}:{number}: write "{target}" from src/, with its room'
             elif ROOMS.index(other) > ROOMS.index(room):
                 yield f"{path}:{number}: {room} is below {other}"
 
 
 def check_users(tree, folder):
-    path = os.path.join(tree, folder)
-    if not os.path.isdir(path):
-        return
-    own = {name for name in os.listdir(path) if name.endswith(".h")}
-    for name in sorted(os.listdir(path)):
-        if not name.endswith((".c", ".h")):
-            continue
-        file = os.path.join(path, name)
+    files = sources(os.path.join(tree, folder))
+    own = {os.path.basename(file) for file in files if file.endswith(".h")}
+    for file in files:
         for number, mark, target in includes(file):
             yield from check_library_headers(file, number, target, None)
-            if mark == '"' and target not in own:
+            public = target in own if mark == '"' else not in_room(target) and ".." not in target
+            if not public:
                 yield f'{file}:{number}: "{target}" is not public'
 
 
 def check_public(tree):
-    folder = os.path.join(tree, "include")
-    for base, _, names in os.walk(folder):
-        for name in names:
-            path = os.path.join(base, name)
-            for number, mark, target in includes(path):
-                yield from check_library_headers(path, number, target, None)
-                if mark == '"':
-                    yield f'{path}:{number}: public headers include with <>'
+    for path in sources(os.path.join(tree, "include")):
+        for number, mark, target in includes(path):
+            yield from check_library_headers(path, number, target, None)
+            if mark == '"':
+                yield f'{path}:{number}: public headers include with <>'
+            elif in_room(target):
+                yield f'{path}:{number}: <{target}> is not public'
 
 
 def main():

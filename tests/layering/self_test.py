@@ -9,17 +9,25 @@ CHECK = os.path.join(os.path.dirname(os.path.abspath(__file__)), "check.py")
 GOOD = {"src/base/a.h": "", "src/crypto/a.c": '#include "base/a.h"\n#include <openssl/evp.h>\n',
         "src/loop/a.c": "#include <uv.h>\n", "sallyportd/a.c": "#include <sallyport.h>\n",
         "include/sallyport.h": "#include <sallyport/x.h>\n"}
-BAD = {
-    "is below": {"src/base/b.c": '#include "crypto/a.h"\n'},
-    "belongs to src/crypto": {"src/key/b.c": "#include <openssl/evp.h>\n"},
-    "belongs to src/loop": {"src/server/b.c": "#include <uv.h>\n"},
-    "belongs to src/auth": {"src/base/b.c": "#include <stringprep.h>\n"},
-    "is not public": {"sallyportd/b.c": '#include "base/a.h"\n'},
-    "unknown room": {"src/cellar/b.c": ""},
-    "split it": {"src/base/b.c": "\n" * 900},
-    "with its room": {"src/base/b.c": '#include "a.h"\n'},
-    "include with <>": {"include/b.h": '#include "x.h"\n'},
-}
+BAD = [
+    ("is below", {"src/base/b.c": '#include "crypto/a.h"\n'}),
+    ("is below", {"src/base/deep/b.c": '#include "server/a.h"\n'}),
+    ("with its room", {"src/base/b.c": "#include <crypto/a.h>\n"}),
+    ("with its room", {"src/base/b.c": '#include "../crypto/a.h"\n'}),
+    ("is not public", {"examples/b.c": "#include <base/a.h>\n"}),
+    ("is not public", {"sallyportd/deep/b.c": "#include <../src/base/a.h>\n"}),
+    ("is not public", {"include/b.h": "#include <base/a.h>\n"}),
+    ("belongs to src/loop", {"examples/b.c": "#include <uv.h>\n"}),
+    ("belongs to src/crypto", {"include/b.h": "#include <openssl/evp.h>\n"}),
+    ("belongs to src/crypto", {"src/key/b.c": "#include <openssl/evp.h>\n"}),
+    ("belongs to src/loop", {"src/server/b.c": "#include <uv.h>\n"}),
+    ("belongs to src/auth", {"src/base/b.c": "#include <stringprep.h>\n"}),
+    ("is not public", {"sallyportd/b.c": '#include "base/a.h"\n'}),
+    ("unknown room", {"src/cellar/b.c": ""}),
+    ("split it", {"src/base/b.c": "\n" * 900}),
+    ("with its room", {"src/base/b.c": '#include "a.h"\n'}),
+    ("include with <>", {"include/b.h": '#include "x.h"\n'}),
+]
 
 
 def run(files):
@@ -39,7 +47,7 @@ def main():
     if status != 0:
         print("a good tree was refused:", output)
         return 1
-    for words, files in BAD.items():
+    for words, files in BAD:
         status, output = run({**GOOD, **files})
         if status == 0 or words not in output:
             print(f"not found: {words}: {output}")
