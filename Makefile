@@ -3,7 +3,8 @@
 PRESET ?= release
 BUILD := build/$(PRESET)
 
-.PHONY: help run test bench fuzz lint format docs install clean build deps-build deps-test deps-lint
+.PHONY: help run test bench fuzz lint format docs install clean build deps-build deps-test \
+	deps-bench deps-lint
 
 help:
 	@echo "make run      build, start sallyportd on 127.0.0.1:8022, print how to log in"
@@ -20,6 +21,8 @@ deps-build:
 	@scripts/install-deps build
 deps-test:
 	@scripts/install-deps build test
+deps-bench:
+	@scripts/install-deps build test bench
 deps-lint:
 	@scripts/install-deps build test lint
 
@@ -41,7 +44,7 @@ fuzz: deps-lint
 	@cmake --build build/fuzz
 	@tests/fuzz/run build/fuzz $(SECONDS)
 
-bench: deps-test
+bench: deps-bench
 	@cmake --preset release -DSP_TESTS=ON -DSP_BENCH=ON >/dev/null
 	@cmake --build build/release
 	@/usr/bin/python3 bench/compare.py --build build/release
@@ -52,8 +55,8 @@ lint: deps-lint
 format: deps-lint
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
 
-docs:
-	@mandoc -T lint -W warning docs/man/*.8 2>/dev/null || man -l docs/man/sallyportd.8 >/dev/null
+docs: deps-lint
+	@mandoc -T lint -W warning docs/man/*.8
 
 PREFIX ?= /usr/local
 install: build
