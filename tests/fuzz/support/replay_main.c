@@ -1,5 +1,6 @@
-/* A main for fuzzers in builds without libFuzzer: replays the files of the folders given, then some
- * thousands of pseudo-random inputs, the same in each run. */
+/* A main for fuzzers in builds without libFuzzer: replays the files given and those of the folders
+ * given (what is not there is left out), then some thousands of pseudo-random inputs, the same in
+ * each run. */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -21,13 +22,15 @@ static void replay_file(const char *path)
     (void)LLVMFuzzerTestOneInput(data, size);
 }
 
-static void replay_folder(const char *folder)
+static void replay(const char *folder)
 {
     char path[4096];
     const struct dirent *entry;
     DIR *dir = opendir(folder);
-    if (dir == NULL)
+    if (dir == NULL) {
+        replay_file(folder);
         return;
+    }
     while ((entry = readdir(dir)) != NULL) {
         if (entry->d_name[0] == '.')
             continue;
@@ -43,7 +46,7 @@ int main(int argc, char **argv)
     uint64_t state = 1;
 
     for (int i = 1; i < argc; i++)
-        replay_folder(argv[i]);
+        replay(argv[i]);
     for (int i = 0; i < INPUTS; i++) {
         state = state * 6364136223846793005u + 1442695040888963407u;
         size_t size = (size_t)(state >> 33) % (i % 10 == 0 ? INPUT_MAX : 200);
