@@ -259,10 +259,11 @@ int sp_engine_next_event(sp_engine *e, sp_event *event)
         }
         if (result == 1)
             result = dispatch(e, message, &r, event);
+        /* An event's bytes lie in the input: what this may send does not touch them. */
+        if (result >= 0)
+            (void)spt_check_rekey(t);
         if (result == 1)
             return 1;
-        if (result == 0)
-            (void)spt_tick(t);
     }
 }
 
@@ -328,7 +329,7 @@ void sp_engine_tick(sp_engine *e, uint64_t now_ms)
     }
     if (e->auth != NULL && spa_tick(e->auth) != 0)
         return;
-    if (spt_tick(t) != 0)
+    if (spt_check_rekey(t) != 0)
         return;
     if (e->connection != NULL)
         check_keepalive(e, spt_now(t));

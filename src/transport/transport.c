@@ -247,11 +247,6 @@ uint64_t spt_deadline(const spt_transport *t)
     return t->kex_state == KEX_IDLE && t->authenticated ? t->rekey_at : UINT64_MAX;
 }
 
-int spt_tick(spt_transport *t)
-{
-    return spt_check_rekey(t);
-}
-
 uint64_t spt_last_received(const spt_transport *t)
 {
     return t->last_received;

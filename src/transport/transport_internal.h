@@ -126,7 +126,6 @@ int spt_kexinit_received(spt_transport *t, spb_reader *r);
 /* kex.c */
 int spt_kex_init_received(spt_transport *t, spb_reader *r);
 int spt_newkeys_received(spt_transport *t);
-int spt_check_rekey(spt_transport *t);
 void spt_kex_free(spt_transport *t);
 /* keys.c: one key of RFC 4253 7.2, `letter` 'A' to 'F'. */
 bool spt_derive(const spt_transport *t, char letter, uint8_t *out, size_t length);

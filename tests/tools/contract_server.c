@@ -472,6 +472,7 @@ typedef struct session {
     size_t block_length;
     bool to_stderr;
     bool both;
+    bool told; /* the hash */
     bool at_eof;
     bool slow;
     bool reading_paused;
@@ -488,28 +489,41 @@ static void end_session(session *s, uint32_t status)
     sp_channel_exit(s->channel, status);
 }
 
+/* The next bytes to write, the hash after the last of them. False: there are no more. */
+static bool source_next(session *s)
+{
+    s->block_used = 0;
+    s->block_length = sizeof s->block < s->remaining ? sizeof s->block : (size_t)s->remaining;
+    if (s->block_length > 0) {
+        s->remaining -= s->block_length;
+        if (s->run == RUN_SOURCE) {
+            for (size_t i = 0; i < sizeof s->block; i += 8) {
+                s->random ^= s->random << 13;
+                s->random ^= s->random >> 7;
+                s->random ^= s->random << 17;
+                memcpy(s->block + i, &s->random, 8);
+            }
+            sha256_update(&s->hash, s->block, s->block_length);
+        }
+        if (s->both)
+            s->to_stderr = !s->to_stderr;
+        return true;
+    }
+    if (s->run != RUN_SOURCE || s->both || s->told)
+        return false;
+    char hex[65];
+    sha256_hex(&s->hash, hex);
+    s->block_length = (size_t)snprintf((char *)s->block, sizeof s->block, "sha256 %s\n", hex);
+    s->to_stderr = true;
+    s->told = true;
+    return true;
+}
+
 static void source_pump(session *s)
 {
-    for (;;) {
-        if (s->block_used == s->block_length) {
-            s->block_length =
-                sizeof s->block < s->remaining ? sizeof s->block : (size_t)s->remaining;
-            s->block_used = 0;
-            if (s->block_length == 0)
-                break;
-            s->remaining -= s->block_length;
-            if (s->run == RUN_SOURCE) {
-                for (size_t i = 0; i < sizeof s->block; i += 8) {
-                    s->random ^= s->random << 13;
-                    s->random ^= s->random >> 7;
-                    s->random ^= s->random << 17;
-                    memcpy(s->block + i, &s->random, 8);
-                }
-                sha256_update(&s->hash, s->block, s->block_length);
-            }
-            if (s->both)
-                s->to_stderr = !s->to_stderr;
-        }
+    if (s->ended)
+        return;
+    while (s->block_used < s->block_length || source_next(s)) {
         ptrdiff_t taken = s->to_stderr
                               ? sp_channel_write_stderr(s->channel, s->block + s->block_used,
                                                         s->block_length - s->block_used)
@@ -518,16 +532,6 @@ static void source_pump(session *s)
         if (taken <= 0)
             return;
         s->block_used += (size_t)taken;
-    }
-    if (s->ended)
-        return;
-    if (s->run == RUN_SOURCE && !s->both) {
-        char hex[65];
-        char line[80];
-        sha256_hex(&s->hash, hex);
-        int length = snprintf(line, sizeof line, "sha256 %s\n", hex);
-        if (sp_channel_write_stderr(s->channel, line, (size_t)length) != length)
-            end_session(s, 99);
     }
     end_session(s, 0);
 }

@@ -28,6 +28,7 @@ typedef struct test_client {
     bool version_seen;
     char server_version[256];
     spb_buffer our_kexinit, server_kexinit;
+    bool server_kexinit_taken;
     uint8_t x25519_private[32], x25519_public[32];
     uint8_t hash[64], session_id[32];
     bool have_session_id;
@@ -76,9 +77,10 @@ spb_reader client_reader(const test_client *c);
 /* Steps of a login; each leaves the engine in the state named. */
 void client_version(test_client *c);
 void client_kexinit(test_client *c);
-void client_kex_init(test_client *c);  /* sends KEX_ECDH_INIT, takes the reply and NEWKEYS */
-void client_newkeys(test_client *c);   /* sends NEWKEYS */
-void client_handshake(test_client *c); /* all four */
+void client_take_kexinit(test_client *c); /* waits for the server's; client_kex_init else does */
+void client_kex_init(test_client *c);     /* sends KEX_ECDH_INIT, takes the reply and NEWKEYS */
+void client_newkeys(test_client *c);      /* sends NEWKEYS */
+void client_handshake(test_client *c);    /* all four */
 void client_service(test_client *c);
 void client_login(test_client *c);            /* handshake, service, method none: let in */
 uint32_t client_open_session(test_client *c); /* returns the server's channel number */
