@@ -62,6 +62,29 @@ void spb_free(const spb_env *env, void *ptr)
         env->allocator.free(env->allocator.ctx, ptr);
 }
 
+void *spb_alloc_pages(const spb_env *env, size_t size)
+{
+    if (size > SIZE_MAX - SPB_PAGE - sizeof(void *))
+        return NULL;
+    uint8_t *whole = spb_alloc(env, size + SPB_PAGE + sizeof(void *));
+    if (whole == NULL)
+        return NULL;
+    /* What is to be freed stands right before the page. */
+    uint8_t *pages = whole + sizeof whole;
+    pages += -(uintptr_t)pages & (SPB_PAGE - 1);
+    memcpy(pages - sizeof whole, &whole, sizeof whole);
+    return pages;
+}
+
+void spb_free_pages(const spb_env *env, void *ptr)
+{
+    void *whole;
+    if (ptr == NULL)
+        return;
+    memcpy(&whole, (uint8_t *)ptr - sizeof whole, sizeof whole);
+    spb_free(env, whole);
+}
+
 void *spb_memdup(const spb_env *env, const void *data, size_t size)
 {
     void *copy = spb_alloc(env, size == 0 ? 1 : size);

@@ -20,6 +20,12 @@ void *spb_alloc(const spb_env *env, size_t size);                /* NULL when ou
 void *spb_calloc(const spb_env *env, size_t count, size_t size); /* zeroed; checks the product */
 void *spb_realloc(const spb_env *env, void *ptr, size_t size);
 void spb_free(const spb_env *env, void *ptr); /* NULL is fine */
+/* Memory on a page's boundary, for the buffers that the kernel copies to and from: its copies cost
+ * up to three times as much where source and target lie a few bytes apart within a page, as they do
+ * for a large malloc (AMD's `rep movs`). */
+#define SPB_PAGE ((size_t)4096)
+void *spb_alloc_pages(const spb_env *env, size_t size); /* ends with spb_free_pages */
+void spb_free_pages(const spb_env *env, void *ptr);     /* NULL is fine */
 void *spb_memdup(const spb_env *env, const void *data, size_t size);
 char *spb_strdup(const spb_env *env, const char *text);
 char *spb_strndup(const spb_env *env, const void *text, size_t length); /* adds a NUL */
@@ -42,12 +48,16 @@ void spb_printable(char *out, size_t size, const void *bytes, size_t length);
 /* True if the bytes are well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms). */
 bool spb_utf8_valid(const void *bytes, size_t length);
 
-/* ---- pool of large buffers (one per loop, one thread) ---------------------------------------- */
-#define SPB_POOL_BUFFER ((size_t)256 * 1024)
+/* ---- pool of buffers (one per loop, one thread) ---------------------------------------------- */
+#define SPB_POOL_BUFFER ((size_t)256 * 1024) /* for the kernel, on a page */
+#define SPB_POOL_CHUNK ((size_t)33 * 1024)   /* a piece of a queue: a full packet's data and a bit \
+                                              */
 typedef struct sp_pool spb_pool;
-spb_pool *spb_pool_new(const spb_env *env, size_t keep); /* keeps up to `keep` free buffers */
-void spb_pool_free(spb_pool *pool);                      /* all buffers must be back */
-uint8_t *spb_pool_take(spb_pool *pool);                  /* SPB_POOL_BUFFER bytes, or NULL */
+spb_pool *spb_pool_new(const spb_env *env);
+void spb_pool_free(spb_pool *pool);     /* all buffers must be back */
+uint8_t *spb_pool_take(spb_pool *pool); /* SPB_POOL_BUFFER bytes, or NULL */
 void spb_pool_give(spb_pool *pool, uint8_t *buffer);
+void *spb_pool_take_chunk(spb_pool *pool); /* SPB_POOL_CHUNK bytes, or NULL */
+void spb_pool_give_chunk(spb_pool *pool, void *chunk);
 
 #endif

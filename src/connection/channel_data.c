@@ -47,7 +47,7 @@ int spn_on_data(spn_channel *ch, spb_reader *r, bool extended, sp_event *event)
         data_event(ch, event, type, bytes);
         return 1;
     }
-    if (!spn_fifo_put(&ch->received, c->env, type, bytes.data, bytes.length))
+    if (!spn_fifo_put(&ch->received, c, type, bytes.data, bytes.length))
         return spn_no_memory(c);
     ch->window.behind |= ch->paused;
     spn_ready(ch);

@@ -103,7 +103,7 @@ ptrdiff_t spn_write(spn_connection *c, uint32_t channel, uint32_t type, const vo
         return (ptrdiff_t)length;
     size_t room = ch->held.length < ch->write_high ? ch->write_high - ch->held.length : 0;
     size_t n = left < room ? left : room;
-    if (!spn_fifo_put(&ch->held, c->env, type, at, n))
+    if (!spn_fifo_put(&ch->held, c, type, at, n))
         return spn_no_memory(c);
     if (ch->held.length >= ch->write_high)
         note_full(ch);
@@ -121,7 +121,7 @@ static int send_held(spn_channel *ch)
     ptrdiff_t n = send_packet(ch, type, piece.data, piece.length);
     if (n < 0)
         return (int)n;
-    spb_free(ch->c->env, spn_fifo_drop(&ch->held, (size_t)n));
+    spn_node_free(ch->c, spn_fifo_drop(&ch->held, (size_t)n));
     note_room(ch);
     return spn_drained(ch);
 }
@@ -189,8 +189,8 @@ int spn_discard_normal(spn_channel *ch)
     ch->held = (spn_fifo){0};
     while (spn_fifo_peek(&all, &type, &piece)) {
         if (type != SP_DATA_NORMAL)
-            kept = kept && spn_fifo_put(&ch->held, c->env, type, piece.data, piece.length);
-        spb_free(c->env, spn_fifo_drop(&all, piece.length));
+            kept = kept && spn_fifo_put(&ch->held, c, type, piece.data, piece.length);
+        spn_node_free(c, spn_fifo_drop(&all, piece.length));
     }
     if (!kept)
         return spn_no_memory(c);

@@ -14,6 +14,7 @@ int spn_new(spn_connection **out, spt_transport *transport)
         return SP_ENOMEM;
     c->transport = transport;
     c->env = env;
+    c->pool = spt_pool(transport);
     c->options = &spt_config(transport)->options;
     spb_list_init(&c->ready);
     spb_list_init(&c->sending);
@@ -32,6 +33,15 @@ void spn_free(spn_connection *c)
     spb_free(c->env, c);
 }
 
+void spn_node_free(spn_connection *c, void *object)
+{
+    spn_node *node = object;
+    if (node != NULL && node->pooled)
+        spb_pool_give_chunk(c->pool, node);
+    else
+        spb_free(c->env, node);
+}
+
 void spn_trash(spn_connection *c, void *object)
 {
     spn_node *node = object;
@@ -44,7 +54,7 @@ void spn_settle(spn_connection *c)
     while (c->trash != NULL) {
         spn_node *node = c->trash;
         c->trash = node->next;
-        spb_free(c->env, node);
+        spn_node_free(c, node);
     }
 }
 

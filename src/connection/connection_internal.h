@@ -35,7 +35,10 @@ typedef struct spn_request spn_request;
  * An event may point into it: it is freed when the next event is taken. The node comes first. */
 typedef struct spn_node {
     struct spn_node *next;
+    bool pooled; /* goes back to the pool */
 } spn_node;
+
+void spn_node_free(spn_connection *c, void *object); /* at once; NULL is fine */
 
 void spn_trash(spn_connection *c, void *object);
 void spn_settle(spn_connection *c); /* frees it */
@@ -56,10 +59,11 @@ typedef struct spn_fifo {
     size_t length; /* of the data in it */
 } spn_fifo;
 
-bool spn_fifo_put(spn_fifo *f, const spb_env *env, uint32_t type, const void *bytes, size_t length);
+bool spn_fifo_put(spn_fifo *f, spn_connection *c, uint32_t type, const void *bytes, size_t length);
 /* The longest piece of one type at the front; false when empty. */
 bool spn_fifo_peek(const spn_fifo *f, uint32_t *type, spb_span *piece);
-/* Drops bytes of that piece. Returns the chunk if it is empty now: the caller frees it. */
+/* Drops bytes of that piece. Returns the chunk if it is empty now, for spn_node_free or
+ * spn_trash. */
 spn_chunk *spn_fifo_drop(spn_fifo *f, size_t length);
 /* Empties it; the memory goes to the trash. */
 void spn_fifo_clear(spn_fifo *f, spn_connection *c);
@@ -181,6 +185,7 @@ struct spn_channel {
 struct spn_connection {
     spt_transport *transport;
     const spb_env *env;
+    spb_pool *pool;
     const sp_protocol_options *options;
     spn_channel **table;
     uint32_t table_size;

@@ -7,21 +7,26 @@
 
 #define HEADER 8u /* type and length */
 #define CHUNK_MIN 1000u
-#define CHUNK_MAX (SPN_SEND_MAX + HEADER)
+#define CHUNK_MAX ((uint32_t)(SPB_POOL_CHUNK - sizeof(spn_chunk)))
 
 static spn_chunk *chunk_next(const spn_chunk *chunk)
 {
     return (spn_chunk *)(void *)chunk->node.next;
 }
 
-static spn_chunk *chunk_add(spn_fifo *f, const spb_env *env, size_t wanted)
+static spn_chunk *chunk_add(spn_fifo *f, spn_connection *c, size_t wanted)
 {
     size_t size = wanted < f->length ? f->length : wanted;
     size = size < CHUNK_MIN ? CHUNK_MIN : size > CHUNK_MAX ? CHUNK_MAX : size;
-    spn_chunk *chunk = spb_alloc(env, sizeof *chunk + size);
+    bool pooled = size > CHUNK_MAX / 2;
+    if (pooled)
+        size = CHUNK_MAX;
+    spn_chunk *chunk =
+        pooled ? spb_pool_take_chunk(c->pool) : spb_alloc(c->env, sizeof *chunk + size);
     if (chunk == NULL)
         return NULL;
     memset(chunk, 0, sizeof *chunk);
+    chunk->node.pooled = pooled;
     chunk->capacity = (uint32_t)size;
     if (f->last == NULL)
         f->first = chunk;
@@ -53,7 +58,7 @@ static size_t chunk_put(spn_chunk *chunk, uint32_t type, const uint8_t *bytes, s
     return n;
 }
 
-bool spn_fifo_put(spn_fifo *f, const spb_env *env, uint32_t type, const void *bytes, size_t length)
+bool spn_fifo_put(spn_fifo *f, spn_connection *c, uint32_t type, const void *bytes, size_t length)
 {
     const uint8_t *at = bytes;
     spn_chunk *chunk = f->last;
@@ -62,7 +67,7 @@ bool spn_fifo_put(spn_fifo *f, const spb_env *env, uint32_t type, const void *by
         at += n;
         length -= n;
         f->length += n;
-        if (length > 0 && (chunk = chunk_add(f, env, length + HEADER)) == NULL)
+        if (length > 0 && (chunk = chunk_add(f, c, length + HEADER)) == NULL)
             return false;
     }
     return true;

@@ -4,11 +4,9 @@
 
 #include <string.h>
 
-#define POOL_KEEP 8
-
 int sp_pool_new(sp_pool **pool, const sp_config *config)
 {
-    *pool = spb_pool_new(&config->env, POOL_KEEP);
+    *pool = spb_pool_new(&config->env);
     return *pool == NULL ? SP_ENOMEM : 0;
 }
 
@@ -27,7 +25,7 @@ int sp_engine_new(sp_engine **out, sp_config *config, sp_pool *pool, uint64_t no
     e->config = sp_config_ref(config);
     e->pool = pool;
     if (pool == NULL) {
-        e->pool = spb_pool_new(&config->env, POOL_KEEP);
+        e->pool = spb_pool_new(&config->env);
         e->own_pool = true;
     }
     int result = e->pool == NULL ? SP_ENOMEM : spt_new(&e->transport, config, e->pool, now_ms);

@@ -136,7 +136,7 @@ void spl_loop_free(spl_loop *loop)
     if (loop->is_own)
         uv_loop_close(&loop->own);
     spb_env env = loop->env;
-    spb_free(&env, loop->scratch);
+    spb_free_pages(&env, loop->scratch);
     spb_free(&env, loop);
 }
 
@@ -149,7 +149,7 @@ uint64_t spl_loop_now(spl_loop *loop)
 uint8_t *spl_loop_scratch(spl_loop *loop)
 {
     if (loop->scratch == NULL)
-        loop->scratch = spb_alloc(&loop->env, SPL_SCRATCH);
+        loop->scratch = spb_alloc_pages(&loop->env, SPL_SCRATCH);
     return loop->scratch;
 }
 

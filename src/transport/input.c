@@ -29,21 +29,26 @@ int spt_input_buffer(spt_transport *t, uint8_t **space, size_t *room)
         return SP_EAGAIN;
     size_t used = t->input_end - t->input_start;
 
+    /* What is left of a packet lies so that the new bytes begin on a page (see spb_alloc_pages). */
+    size_t start = -used & (SPB_PAGE - 1);
+
     if (!t->input_pooled) {
         uint8_t *large = spb_pool_take(t->pool);
         if (large == NULL)
             return SP_ENOMEM;
         if (used > 0)
-            memcpy(large, t->input + t->input_start, used);
+            memcpy(large + start, t->input + t->input_start, used);
         spb_free(spt_env(t), t->input);
         t->input = large;
         t->input_capacity = SPB_POOL_BUFFER;
         t->input_pooled = true;
     } else if (t->input_start > 0) {
-        memmove(t->input, t->input + t->input_start, used);
+        memmove(t->input + start, t->input + t->input_start, used);
+    } else {
+        start = 0;
     }
-    t->input_start = 0;
-    t->input_end = used;
+    t->input_start = start;
+    t->input_end = start + used;
     if (t->input_end == t->input_capacity)
         return SP_EAGAIN; /* more than a packet waits: it is looked at first */
     *space = t->input + t->input_end;

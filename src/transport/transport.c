@@ -71,6 +71,11 @@ const sp_config *spt_config(const spt_transport *t)
     return t->config;
 }
 
+spb_pool *spt_pool(const spt_transport *t)
+{
+    return t->pool;
+}
+
 const spb_env *spt_env(const spt_transport *t)
 {
     return &t->config->env;

@@ -13,6 +13,7 @@ typedef struct spt_transport spt_transport;
 /* ---- for every room above ---- */
 const sp_config *spt_config(const spt_transport *t);
 const spb_env *spt_env(const spt_transport *t);
+spb_pool *spt_pool(const spt_transport *t);
 uint64_t spt_now(const spt_transport *t);
 spb_span spt_session_id(const spt_transport *t);
 

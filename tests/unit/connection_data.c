@@ -138,8 +138,8 @@ static void test_pause(void **state)
     uint32_t ch = open_shell(&w, 1000, 1000);
     size_t blocks = live_blocks;
     assert_int_equal(spn_pause_reading(w.c, ch), 0);
-    assert_int_equal(data(&w, ch, 20000), 0);
-    assert_int_equal(data(&w, ch, 20000), 0);
+    assert_int_equal(data(&w, ch, 12000), 0);
+    assert_int_equal(data(&w, ch, 12000), 0);
     assert_int_equal(give(&w, 96, "u", ch), 0);
     expect_no_event(&w);
     expect_nothing_sent(&w); /* nothing was consumed */
@@ -150,10 +150,10 @@ static void test_pause(void **state)
     expect_data(e, 0, bytes, got);
     expect_no_event(&w);
     assert_int_equal(spn_resume_reading(w.c, ch), 0);
-    while (got < 40000) {
+    while (got < 24000) {
         e = expect_event(&w, SP_EVENT_DATA, ch);
         for (size_t i = 0; i < e->u.data.length; i++)
-            assert_int_equal(e->u.data.bytes[i], bytes[(got + i) % 20000]);
+            assert_int_equal(e->u.data.bytes[i], bytes[(got + i) % 12000]);
         got += e->u.data.length;
     }
     expect_event(&w, SP_EVENT_EOF, ch);
@@ -419,7 +419,7 @@ static void test_fifo(void **state)
                 model[tail + i] = (uint8_t)(seed >> (i % 16));
                 types[tail + i] = type;
             }
-            assert_true(spn_fifo_put(&f, w.c->env, type, model + tail, n));
+            assert_true(spn_fifo_put(&f, w.c, type, model + tail, n));
             tail += n;
         } else {
             uint32_t got;
@@ -430,7 +430,7 @@ static void test_fifo(void **state)
             assert_memory_equal(piece.data, model + head, piece.length);
             for (size_t i = 0; i < piece.length; i++)
                 assert_int_equal(types[head + i], got);
-            spb_free(w.c->env, spn_fifo_drop(&f, n));
+            spn_node_free(w.c, spn_fifo_drop(&f, n));
             head += n;
         }
         assert_int_equal(f.length, tail - head);

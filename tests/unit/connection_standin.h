@@ -20,6 +20,7 @@ typedef struct sent {
 struct spt_transport {
     uint64_t now;
     sp_config config;
+    spb_pool *pool;
     spb_buffer writer;
     bool can_send;
     size_t data_left; /* bulk messages until can_send ends by itself */
@@ -78,6 +79,10 @@ const sp_config *spt_config(const spt_transport *t)
 const spb_env *spt_env(const spt_transport *t)
 {
     return &t->config.env;
+}
+spb_pool *spt_pool(const spt_transport *t)
+{
+    return t->pool;
 }
 uint64_t spt_now(const spt_transport *t)
 {
@@ -170,6 +175,7 @@ static inline void world_init(world *w)
     memset(w, 0, sizeof *w);
     sp_allocator allocator = {NULL, count_alloc, count_realloc, count_free};
     spb_env_init(&w->t.config.env, &allocator);
+    w->t.pool = spb_pool_new(&w->t.config.env);
     sp_protocol_options *o = &w->t.config.options;
     o->window_size = 65536;
     o->window_max = 1024 * 1024;
@@ -198,6 +204,7 @@ static inline void world_forget_sent(world *w)
 static inline void world_end(world *w)
 {
     spn_free(w->c);
+    spb_pool_free(w->t.pool);
     spb_buffer_free(&w->t.writer);
     world_forget_sent(w);
     free(w->packet);
