@@ -50,8 +50,7 @@ bool spb_utf8_valid(const void *bytes, size_t length);
 
 /* ---- pool of buffers (one per loop, one thread) ---------------------------------------------- */
 #define SPB_POOL_BUFFER ((size_t)256 * 1024) /* for the kernel, on a page */
-#define SPB_POOL_CHUNK ((size_t)33 * 1024)   /* a piece of a queue: a full packet's data and a bit \
-                                              */
+#define SPB_POOL_CHUNK ((size_t)33 * 1024)   /* a piece of a queue: a full packet */
 typedef struct sp_pool spb_pool;
 spb_pool *spb_pool_new(const spb_env *env);
 void spb_pool_free(spb_pool *pool);     /* all buffers must be back */
