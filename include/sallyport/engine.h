@@ -103,7 +103,12 @@ typedef struct sp_event {
             size_t response_count;
         } auth;
         struct {
-            const char *type; /* "session" */
+            const char *type;      /* "session", "direct-tcpip", "direct-streamlocal@openssh.com" */
+            const char *dest_host; /* direct-tcpip (4254 7.2): as the client wrote it */
+            const char *orig_host;
+            uint16_t dest_port;
+            uint16_t orig_port;
+            const char *dest_path; /* direct-streamlocal (OpenSSH PROTOCOL 2.4) */
         } open;
         struct {
             sp_request_type type;

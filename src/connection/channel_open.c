@@ -5,15 +5,29 @@
 
 #include <string.h>
 
-static void parse_session(spn_channel *ch, spb_reader *r)
+/* RFC 4254 7.2 */
+static void parse_tcpip(spb_reader *r, spn_target *target)
 {
-    (void)ch;
-    if (spr_left(r) != 0)
-        r->failed = true;
+    target->dest = spr_string(r);
+    target->dest_port = spr_u32(r);
+    target->orig = spr_string(r);
+    target->orig_port = spr_u32(r);
+}
+
+/* OpenSSH PROTOCOL 2.4: two reserved fields follow. */
+static void parse_streamlocal(spb_reader *r, spn_target *target)
+{
+    target->dest = spr_string(r);
+    (void)spr_string(r);
+    (void)spr_u32(r);
 }
 
 static const spn_channel_type channel_types[] = {
-    {"session", "Session refused", true, SPN_SETUP, spn_session_requests, parse_session},
+    {"session", "Session refused", true, SPN_SETUP, spn_session_requests, false, NULL},
+    {"direct-tcpip", "Connection refused", false, SPN_START_DUE, spn_no_requests, false,
+     parse_tcpip},
+    {"direct-streamlocal@openssh.com", "Connection refused", false, SPN_START_DUE, spn_no_requests,
+     true, parse_streamlocal},
 };
 
 static const spn_channel_type *find_type(spb_span name)
@@ -34,6 +48,46 @@ static int send_refusal(spn_connection *c, uint32_t peer_number, uint32_t code, 
     return spt_end(c->transport);
 }
 
+static bool is_text(spb_span text)
+{
+    return text.length <= SPN_TARGET_MAX &&
+           (text.length == 0 || memchr(text.data, '\0', text.length) == NULL);
+}
+
+/* Could there be such a place? Port 0 is none; that of the originator tells nothing. */
+static bool is_place(const spn_channel_type *type, const spn_target *target)
+{
+    if (type->parse == NULL)
+        return true;
+    return is_text(target->dest) && target->dest.length > 0 && is_text(target->orig) &&
+           (type->path || (target->dest_port > 0 && target->dest_port <= UINT16_MAX &&
+                           target->orig_port <= UINT16_MAX));
+}
+
+static bool keep_place(spn_channel *ch, const spn_target *target)
+{
+    if (ch->type->parse == NULL)
+        return true;
+    spn_place *place =
+        spb_calloc(ch->c->env, 1, sizeof *place + target->dest.length + target->orig.length + 2);
+    if (place == NULL)
+        return false;
+    char *at = place->text;
+    place->dest = spn_put_text(&at, target->dest);
+    place->orig = spn_put_text(&at, target->orig);
+    place->dest_port = (uint16_t)target->dest_port;
+    place->orig_port = (uint16_t)target->orig_port;
+    ch->place = place;
+    return true;
+}
+
+void spn_forget_place(spn_channel *ch)
+{
+    if (ch->place != NULL)
+        spn_trash(ch->c, ch->place); /* the event points into it */
+    ch->place = NULL;
+}
+
 int spn_on_open(spn_connection *c, spb_reader *r)
 {
     spb_span name = spr_string(r);
@@ -46,10 +100,13 @@ int spn_on_open(spn_connection *c, spb_reader *r)
     if (type == NULL)
         return send_refusal(c, peer_number, SP_OPEN_UNKNOWN_CHANNEL_TYPE, "Unknown channel type");
 
-    spn_channel draft = {.c = c, .type = type};
-    type->parse(&draft, r);
+    spn_target target = {0};
+    if (type->parse != NULL)
+        type->parse(r, &target);
     if (!spr_done(r))
         return spn_bad(c, "Malformed open of a %s channel", type->name);
+    if (!is_place(type, &target))
+        return send_refusal(c, peer_number, SP_OPEN_CONNECT_FAILED, "No such destination");
     if (type->session && c->no_more_sessions)
         return send_refusal(c, peer_number, SP_OPEN_ADMINISTRATIVELY_PROHIBITED,
                             "No more sessions");
@@ -64,6 +121,10 @@ int spn_on_open(spn_connection *c, spb_reader *r)
     spn_channel *ch = spn_channel_add(c, type);
     if (ch == NULL)
         return spn_no_memory(c);
+    if (!keep_place(ch, &target)) {
+        spn_channel_remove(ch);
+        return spn_no_memory(c);
+    }
     if (!spn_window_reserve(ch)) {
         spn_channel_remove(ch);
         return send_refusal(c, peer_number, SP_OPEN_RESOURCE_SHORTAGE, "Too many open windows");
@@ -109,12 +170,15 @@ int spn_accept_open(spn_connection *c, uint64_t question, const sp_channel_optio
     if (ch->state != SPN_OPENING || read_options(options, &o) != 0)
         return SP_EINVAL;
     const sp_protocol_options *config = c->options;
-    uint32_t size = o.window_size ? o.window_size : config->window_size;
+    uint32_t size = o.window_size ? o.window_size : spn_window_share(ch);
     uint32_t max = o.window_max ? o.window_max : config->window_max;
     spn_window_open(ch, size, max, o.packet_size ? o.packet_size : config->packet_size);
     set_write_marks(ch, &o);
     spn_question_answered(ch);
     ch->state = SPN_OPEN;
+    spn_forget_place(ch);
+    if (ch->start == SPN_START_DUE)
+        spn_ready(ch);
 
     spb_buffer *b = spt_begin(c->transport, SSH_MSG_CHANNEL_OPEN_CONFIRMATION);
     spw_u32(b, ch->peer_number);

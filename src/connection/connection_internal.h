@@ -23,6 +23,7 @@
 #define SPN_SEND_MAX 32768u     /* channel data in one packet that we send */
 #define SPN_PACKET_MAX 65536u   /* channel data in one packet that we take, at most */
 #define SPN_REQUESTS_MAX 64u    /* requests that wait on one channel */
+#define SPN_TARGET_MAX 4096u    /* the longest host or path */
 #define SPN_REQUEST_BYTES_MAX ((size_t)256 * 1024)
 #define SPN_ENV_MAX 256u /* environment variables of one session */
 #define SPN_ENV_BYTES_MAX ((size_t)64 * 1024)
@@ -129,6 +130,23 @@ typedef struct spn_window {
     uint64_t timed_edge;  /* the last of which came then */
 } spn_window;
 
+/* Where a channel that the client opens is to lead. */
+typedef struct spn_target {
+    spb_span dest; /* a host or a path */
+    spb_span orig;
+    uint32_t dest_port;
+    uint32_t orig_port;
+} spn_target;
+
+typedef struct spn_place {
+    spn_node node;
+    uint16_t dest_port;
+    uint16_t orig_port;
+    const char *dest;
+    const char *orig;
+    char text[];
+} spn_place;
+
 /* A kind of channel. More kinds: more rows in channel_open.c. */
 typedef struct spn_channel_type {
     const char *name;
@@ -136,8 +154,9 @@ typedef struct spn_channel_type {
     bool session;        /* counts as a session */
     spn_start start;
     const struct spn_request_type *requests; /* up to a row without a name */
-    /* Reads what follows the common part of CHANNEL_OPEN. */
-    void (*parse)(spn_channel *channel, spb_reader *r);
+    bool path;                               /* leads to a path, not to a host and port */
+    /* Reads what follows the common part of CHANNEL_OPEN. NULL: nothing does. */
+    void (*parse)(spb_reader *r, spn_target *target);
 } spn_channel_type;
 
 struct spn_channel {
@@ -157,6 +176,8 @@ struct spn_channel {
     bool eow_received; /* the peer reads no more of the normal stream */
     bool pty;
     bool adjust_due; /* a window adjust waits for the output */
+
+    spn_place *place; /* until the open is answered; NULL for a session */
 
     uint64_t question;          /* the one open question, 0: none */
     uint64_t answered;          /* the last one that was answered */
@@ -230,6 +251,9 @@ int spn_on_request(spn_channel *ch, spb_reader *r);
 int spn_on_global_request(spn_connection *c, spb_reader *r);
 int spn_on_global_reply(spn_connection *c);
 
+/* channel_open.c */
+void spn_forget_place(spn_channel *ch);
+
 /* channel_data.c */
 bool spn_may_deliver(const spn_channel *ch);
 int spn_deliver_held(spn_channel *ch, sp_event *event); /* 1: a DATA event, 0: none */
@@ -244,6 +268,8 @@ int spn_simple(spn_channel *ch, uint8_t message); /* a message with just the num
 
 /* window.c */
 bool spn_window_reserve(spn_channel *ch);
+/* The default size of the window of a channel to be opened: less when many are open. */
+uint32_t spn_window_share(const spn_channel *ch);
 void spn_window_open(spn_channel *ch, uint32_t size, uint32_t max, uint32_t packet);
 void spn_window_release(spn_channel *ch);
 int spn_window_take(spn_channel *ch, size_t length);
@@ -289,12 +315,15 @@ struct spn_request {
     /* modes and texts follow */
 };
 
+/* Copies a text to `*at` as a C string and steps over it. */
+const char *spn_put_text(char **at, spb_span text);
 bool spn_request_event(spn_channel *ch, sp_event *event);
 int spn_requests_go_on(spn_channel *ch);
 void spn_requests_drop(spn_channel *ch);
 
 /* session.c */
 extern const spn_request_type spn_session_requests[];
+extern const spn_request_type spn_no_requests[];
 void spn_decode_modes(spb_span text, spn_request_fields *fields);
 
 /* close.c */

@@ -15,6 +15,15 @@ static bool opening_event(spn_channel *ch, sp_event *event)
         return false;
     event->question = spn_question_new(ch);
     event->u.open.type = ch->type->name;
+    const spn_place *place = ch->place;
+    if (place != NULL && ch->type->path) {
+        event->u.open.dest_path = place->dest;
+    } else if (place != NULL) {
+        event->u.open.dest_host = place->dest;
+        event->u.open.orig_host = place->orig;
+        event->u.open.dest_port = place->dest_port;
+        event->u.open.orig_port = place->orig_port;
+    }
     return channel_is(event, SP_EVENT_OPEN, ch);
 }
 

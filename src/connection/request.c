@@ -42,7 +42,7 @@ void spn_requests_drop(spn_channel *ch)
         pop(ch);
 }
 
-static const char *keep_text(char **at, spb_span text)
+const char *spn_put_text(char **at, spb_span text)
 {
     char *copy = *at;
     if (text.length > 0)
@@ -74,8 +74,8 @@ static int enqueue(spn_channel *ch, const spn_request_type *type, bool want_repl
         char *at = (char *)request + sizeof *request + modes;
         if (modes > 0)
             memcpy(mode, f->modes, modes);
-        request->text = keep_text(&at, f->text);
-        request->value = keep_text(&at, f->value);
+        request->text = spn_put_text(&at, f->text);
+        request->value = spn_put_text(&at, f->value);
         request->size = f->size;
         request->milliseconds = f->milliseconds;
         request->modes = (sp_term_modes){mode, f->mode_count, f->input_speed, f->output_speed};

@@ -131,6 +131,10 @@ static void start_answered(spn_channel *ch, const spn_request *request, bool acc
     spn_ready(ch);
 }
 
+const spn_request_type spn_no_requests[] = {
+    {NULL, 0, false, NULL, NULL, NULL, NULL},
+};
+
 const spn_request_type spn_session_requests[] = {
     {"pty-req", SP_REQUEST_PTY, false, parse_pty, pty_allowed, pty_answered, NULL},
     {"env", SP_REQUEST_ENV, false, parse_env, env_allowed, env_answered, NULL},

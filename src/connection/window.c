@@ -40,6 +40,16 @@ void spn_window_release(spn_channel *ch)
     charge(ch, 0);
 }
 
+uint32_t spn_window_share(const spn_channel *ch)
+{
+    const sp_protocol_options *o = ch->c->options;
+    uint64_t left = budget_left(ch->c) + ch->window.charged;
+    uint64_t share = left / 64;
+    if (share < 2 * (uint64_t)o->packet_size)
+        share = 2 * (uint64_t)o->packet_size;
+    return share < o->window_size ? (uint32_t)share : o->window_size;
+}
+
 void spn_window_open(spn_channel *ch, uint32_t size, uint32_t max, uint32_t packet)
 {
     spn_window *w = &ch->window;
@@ -110,6 +120,8 @@ static void grow(spn_channel *ch)
         too_small(ch)) {
         uint64_t more = w->target;
         uint64_t left = budget_left(ch->c);
+        uint64_t kept = ch->c->options->window_budget / 8; /* for channels opened later */
+        left = left > kept ? left - kept : 0;
         if (more > w->max - w->target)
             more = w->max - w->target;
         if (more > left)

@@ -38,6 +38,10 @@ static void pull(world *w, unsigned how_many)
         else if (e->type != SP_EVENT_CANCELED)
             check(spn_find(w->c, e->channel) != NULL);
         uint8_t sum = 0;
+        if (e->type == SP_EVENT_OPEN && e->u.open.dest_host != NULL)
+            sum ^= (uint8_t)strlen(e->u.open.dest_host) ^ (uint8_t)strlen(e->u.open.orig_host);
+        if (e->type == SP_EVENT_OPEN && e->u.open.dest_path != NULL)
+            sum ^= (uint8_t)strlen(e->u.open.dest_path);
         if (e->type == SP_EVENT_DATA)
             for (size_t i = 0; i < e->u.data.length; i++)
                 sum ^= e->u.data.bytes[i];
@@ -81,7 +85,14 @@ static void message(world *w, script *s)
     switch (kind & 15) {
     case 0:
     case 1: /* each open has a number of its own, so that a CLOSE can be told from the next one's */
-        give(w, 90, "suuu", "session", ++opens % 65536, byte(s) * 37u, byte(s) * 19u);
+        if (name[0] == 's' && name[1] == 'i')
+            give(w, 90, "suuususu", "direct-tcpip", ++opens % 65536, byte(s) * 37u, byte(s) * 19u,
+                 "host", byte(s) * 300u, "from", 4711u);
+        else if (name[0] == 'o')
+            give(w, 90, "suuudsu", "direct-streamlocal@openssh.com", ++opens % 65536, byte(s) * 37u,
+                 byte(s) * 19u, "/a\0b", (size_t)byte(s) % 5, "", 0u);
+        else
+            give(w, 90, "suuu", "session", ++opens % 65536, byte(s) * 37u, byte(s) * 19u);
         return;
     case 2:
     case 3:

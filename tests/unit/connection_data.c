@@ -242,11 +242,21 @@ static void test_growth(void **state)
     uint64_t sum = c->window.target;
     for (int i = 0; i < 6; i++)
         sum += spn_find(w.c, other[i])->window.target;
-    assert_int_equal(sum, 4 * 1024 * 1024);
+    assert_int_equal(sum, 7 * 512 * 1024);
     assert_int_equal(w.c->windows, sum);
-    /* Nothing is left: no more channels, until one is gone. */
-    give(&w, 90, "suuu", "session", 4u, 1000u, 1000u);
+    /* An eighth is left for more channels. When that is used up there are none, until one is gone.
+     */
+    w.t.config.options.max_sessions = 100;
+    w.t.config.options.max_channels = 100;
     world_forget_sent(&w);
+    unsigned more = 0;
+    while (w.c->windows + 65536 <= 4 * 1024 * 1024) {
+        open_session(&w, 1000, 1000);
+        more++;
+    }
+    assert_int_equal(more, 8);
+    give(&w, 90, "suuu", "session", 4u, 1000u, 1000u);
+    expect_sent(&w, 92, "uuss", 4u, 4u, "Too many open windows", "");
     expect_no_event(&w);
     give(&w, 97, "u", other[5]);
     expect_event(&w, SP_EVENT_CHANNEL_CLOSED, other[5]);

@@ -52,7 +52,7 @@ static void test_refused_without_asking(void **state)
     (void)state;
     world w;
     setup_world(&w);
-    give(&w, 90, "suuus", "direct-tcpip", 3u, 1000u, 2000u, "more");
+    give(&w, 90, "suuus", "x11", 3u, 1000u, 2000u, "more");
     expect_sent(&w, 92, "uuss", 3u, 3u, "Unknown channel type", "");
     give(&w, 90, "suuu", "session", 4u, 1000u, 0u);
     expect_sent(&w, 92, "uuss", 4u, 4u, "Maximum packet size too small", "");
@@ -61,6 +61,68 @@ static void test_refused_without_asking(void **state)
     expect_no_event(&w);
     open_session(&w, 0, 32);
     assert_int_equal(give(&w, 90, "suuub", "session", 4u, 1000u, 100u, 0), SP_EPROTO);
+    expect_failed(&w, SP_EPROTO);
+    end_world(&w);
+}
+
+/* RFC 4254 7.2, OpenSSH PROTOCOL 2.4 */
+static void test_direct(void **state)
+{
+    (void)state;
+    world w;
+    setup_world(&w);
+    assert_int_equal(
+        give(&w, 90, "suuususu", "direct-tcpip", 7u, 1000u, 2000u, "host", 80u, "orig", 4711u), 0);
+    sp_event *e = &w.event;
+    assert_true(spn_next_event(w.c, e));
+    assert_int_equal(e->type, SP_EVENT_OPEN);
+    assert_string_equal(e->u.open.type, "direct-tcpip");
+    assert_string_equal(e->u.open.dest_host, "host");
+    assert_string_equal(e->u.open.orig_host, "orig");
+    assert_int_equal(e->u.open.dest_port, 80);
+    assert_int_equal(e->u.open.orig_port, 4711);
+    assert_null(e->u.open.dest_path);
+    assert_int_equal(spn_accept_open(w.c, e->question, NULL), 0);
+    assert_string_equal(e->u.open.dest_host, "host"); /* until the next event */
+    expect_sent(&w, 91, "uuuu", 7u, 0u, 65536u, 32768u);
+    /* It is open for data at once, and no session. */
+    assert_int_equal(give(&w, 94, "us", 0u, "early"), 0);
+    expect_event(&w, SP_EVENT_STARTED, 0);
+    e = expect_event(&w, SP_EVENT_DATA, 0);
+    expect_data(e, SP_DATA_NORMAL, "early", 5);
+    assert_int_equal(w.c->sessions, 0);
+    assert_int_equal(give(&w, 98, "usb", 0u, "shell", 1), 0);
+    expect_sent(&w, 100, "u", 7u);
+
+    give(&w, 90, "suuussu", "direct-streamlocal@openssh.com", 8u, 1000u, 2000u, "/a/b", "", 0u);
+    assert_true(spn_next_event(w.c, e = &w.event));
+    assert_string_equal(e->u.open.dest_path, "/a/b");
+    assert_null(e->u.open.dest_host);
+    assert_int_equal(spn_refuse_open(w.c, e->question, 0, NULL), 0);
+    expect_sent(&w, 92, "uuss", 8u, 2u, "Connection refused", "");
+    end_world(&w);
+}
+
+static void test_direct_to_nowhere(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *dest;
+        uint32_t port;
+        uint32_t orig_port;
+    } bad[] = {{"", 80, 1}, {"h", 0, 1}, {"h", 65536, 1}, {"h", 80, 65536}};
+    world w;
+    setup_world(&w);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        give(&w, 90, "suuususu", "direct-tcpip", 3u, 1000u, 2000u, bad[i].dest, bad[i].port, "o",
+             bad[i].orig_port);
+        expect_sent(&w, 92, "uuss", 3u, 2u, "No such destination", "");
+    }
+    give(&w, 90, "suuudusu", "direct-tcpip", 3u, 1000u, 2000u, "a\0b", (size_t)3, 80u, "o", 1u);
+    expect_sent(&w, 92, "uuss", 3u, 2u, "No such destination", "");
+    expect_no_event(&w);
+    assert_int_equal(give(&w, 90, "suuusus", "direct-tcpip", 3u, 1000u, 2000u, "h", 80u, "o"),
+                     SP_EPROTO);
     expect_failed(&w, SP_EPROTO);
     end_world(&w);
 }
@@ -267,6 +329,8 @@ int main(void)
         cmocka_unit_test(test_accept),
         cmocka_unit_test(test_refuse),
         cmocka_unit_test(test_refused_without_asking),
+        cmocka_unit_test(test_direct),
+        cmocka_unit_test(test_direct_to_nowhere),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_no_more_sessions),
         cmocka_unit_test(test_global_requests),
