@@ -71,6 +71,8 @@ int spl_watch_new(spl_watch **watch, spl_loop *loop, int fd, spl_watch_fn ready,
  * for. Cheap when nothing changes, and when something is switched off and on again. */
 int spl_watch_set(spl_watch *watch, unsigned events);
 int spl_watch_fd(const spl_watch *watch);
+/* Closes the watch and gives its descriptor back. */
+int spl_watch_take(spl_watch *watch);
 /* Closes the descriptor too. NULL is fine. */
 void spl_watch_close(spl_watch *watch);
 

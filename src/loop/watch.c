@@ -95,12 +95,16 @@ static void watch_closed(uv_handle_t *handle)
     loop->busy--;
 }
 
-void spl_watch_close(spl_watch *watch)
+int spl_watch_take(spl_watch *watch)
 {
-    if (watch == NULL || watch->closed)
-        return;
     watch->closed = true;
     watch->wanted = 0;
     uv_close((uv_handle_t *)&watch->poll, watch_closed);
-    close(watch->fd);
+    return watch->fd;
+}
+
+void spl_watch_close(spl_watch *watch)
+{
+    if (watch != NULL && !watch->closed)
+        close(spl_watch_take(watch));
 }
