@@ -12,6 +12,7 @@
 #include <sallyport/auth.h>
 #include <sallyport/protocol.h>
 #include <sallyport/session.h>
+#include <sallyport/stream.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -64,6 +65,14 @@ typedef struct sp_server_handlers {
     /* -- channels -- */
     /* SP_ACCEPT alone serves nothing and is a refusal: answer with sp_open_session. */
     sp_answer (*session_requested)(sp_conn *conn, sp_open *open);
+    /* "direct-tcpip" (RFC 4254 7.2): the client asks for a connection to a host and port, for
+     * somebody who came from `orig_host`. Names are as the client wrote them. SP_ACCEPT: the
+     * library connects and relays, as sp_open_forward does. Absent: refused. */
+    sp_answer (*connection_requested)(sp_conn *conn, sp_open *open, const char *dest_host,
+                                      uint16_t dest_port, const char *orig_host,
+                                      uint16_t orig_port);
+    /* "direct-streamlocal@openssh.com" (OpenSSH PROTOCOL 2.4): the same for a UNIX socket. */
+    sp_answer (*unix_connection_requested)(sp_conn *conn, sp_open *open, const char *dest_path);
 } sp_server_handlers;
 #define SP_SERVER_HANDLERS_INIT .size = sizeof(sp_server_handlers)
 

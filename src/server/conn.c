@@ -81,6 +81,7 @@ static void lost(sp_conn *conn, const sp_conn_error *error)
         if (conn->channels[i] != NULL)
             sps_channel_lost(conn->channels[i], error);
     sps_questions_cancel(conn);
+    sps_forwards_cancel(conn);
     if (server->handlers.connection_lost != NULL)
         server->handlers.connection_lost(conn, error);
     sps_waiters_call(sps_conn_env(conn), &conn->waiters);
@@ -381,6 +382,7 @@ int sps_conn_start(sp_server *server, int fd)
     conn->timer_due = UINT64_MAX;
     conn->task.run = run_task;
     spb_list_init(&conn->questions);
+    spb_list_init(&conn->forwards);
     spb_list_init(&conn->waiters);
     int result = start_parts(conn, fd);
     if (result != 0) {

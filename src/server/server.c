@@ -90,6 +90,7 @@ int sp_server_new(sp_server **out, const sp_server_options *options,
     spb_list_init(&server->conns);
     spb_list_init(&server->timers);
     spb_list_init(&server->processes);
+    spb_list_init(&server->relays);
     spb_list_init(&server->waiters);
     int result = start_parts(server, &copy, reason, reason_size);
     if (result != 0) {
@@ -109,6 +110,7 @@ void sp_server_free(sp_server *server)
     while (!spb_list_empty(&server->conns))
         sps_conn_drop(SPB_CONTAINER(server->conns.next, sp_conn, link));
     sps_processes_forget(server);
+    sps_relays_forget(server);
     sps_timers_stop(server, true);
     spl_timer_close(server->drain_timer);
     server->state = SPS_CLOSED;

@@ -49,6 +49,7 @@ struct sp_server {
     spb_link conns;
     spb_link timers;
     spb_link processes;
+    spb_link relays;
     spb_link waiters;
     uint64_t next_id;
     char extra_info[SPL_HOST_SIZE + 8]; /* what sp_conn_get_extra_info lends */
@@ -79,6 +80,7 @@ struct sp_conn {
     uint64_t timer_due; /* UINT64_MAX: not running */
     spl_task task;
     spb_link questions;
+    spb_link forwards; /* connections that are being made for opens */
     spb_link waiters;
     struct sp_channel **channels; /* by number; NULL where none is open */
     uint32_t channel_room;
@@ -167,6 +169,28 @@ bool sps_channel_set_terminal(sp_channel *channel, const char *term, const sp_te
 bool sps_channel_set_variable(sp_channel *channel, const char *name, const char *value);
 bool sps_channel_set_text(sp_channel *channel, char **member, const char *text);
 void sps_channel_free_state(sp_channel *channel);
+
+/* ---- open.c ---- */
+/* Accepts the open `question` with this channel, whose handlers are told. Else the client was
+ * refused or is gone, the handlers were told that, and the channel is let go. */
+void sps_open_serve(sp_conn *conn, uint64_t question, uint32_t number, sp_channel *channel,
+                    const sp_channel_options *options);
+
+/* ---- forward.c: the library connects for an open ---- */
+typedef struct sps_destination {
+    const char *host; /* NULL: the path */
+    const char *path;
+    uint16_t port;
+} sps_destination;
+/* Connects, then accepts the open and relays, or refuses it. */
+void sps_forward(sp_conn *conn, uint64_t question, uint32_t number, const sps_destination *to);
+void sps_forwards_cancel(sp_conn *conn);
+
+/* ---- relay.c: a channel joined to a socket ---- */
+/* A channel for an open, whose bytes go to the socket and come from it. It owns the descriptor,
+ * also on failure. */
+sp_channel *sps_relay_new(sp_server *server, int fd);
+void sps_relays_forget(sp_server *server);
 
 /* ---- process.c: a child joined to a channel ---- */
 void sps_process_data(sps_process *process, const uint8_t *bytes, size_t length);

@@ -1,5 +1,6 @@
 """Each example does what it says."""
 
+import asyncio
 import os
 import re
 import subprocess
@@ -9,7 +10,7 @@ import pytest
 from clients import OpenSSH
 from clients import Kbdint, Nothing, Password
 from rawssh import Raw, failure
-from servers import Example, built
+from servers import PATIENCE, Example, built
 
 NAMES = sorted(
     name[:-2]
@@ -112,3 +113,36 @@ def test_port_in_use():
         )
         assert process.returncode != 0
         assert "in use" in process.stderr
+
+
+def test_gateway():
+    asyncssh = pytest.importorskip("asyncssh")
+
+    async def refused(opening):
+        with pytest.raises(asyncssh.ChannelOpenError) as refusal:
+            await opening
+        return refusal.value.code
+
+    async def visit(server, port):
+        async with asyncssh.connect(
+            "127.0.0.1", server.port, username="ann", password="open", known_hosts=None
+        ) as conn:
+            reader, _ = await conn.open_connection("hello.gateway", 1)
+            assert (await reader.read()).startswith(b"Hello ann")
+            reader, _ = await conn.open_connection("127.0.0.1", port)
+            assert await reader.read() == b"reached"
+            assert await refused(conn.open_connection("127.0.0.1", 1)) == 1
+            assert await refused(conn.create_process("ls")) == 2
+
+    async def both():
+        def serve(_, writer):
+            writer.write(b"reached")
+            writer.close()
+
+        listener = await asyncio.start_server(serve, "127.0.0.1", 0)
+        async with listener:
+            port = listener.sockets[0].getsockname()[1]
+            with Example("gateway", "-", f"127.0.0.1:{port}") as server:
+                await asyncio.wait_for(visit(server, port), 2 * PATIENCE)
+
+    asyncio.run(both())

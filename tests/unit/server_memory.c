@@ -97,6 +97,25 @@ static sp_answer keep_request(sp_channel *channel, sp_request *request, const ch
 static const sp_session_handlers session = {SP_SESSION_HANDLERS_INIT,
                                             .env_requested = keep_request};
 
+static sp_answer forward_host(sp_conn *conn, sp_open *open, const char *dest_host,
+                              uint16_t dest_port, const char *orig_host, uint16_t orig_port)
+{
+    (void)conn;
+    (void)dest_host;
+    (void)orig_host;
+    (void)orig_port;
+    return dest_port != 0 ? sp_answered(sp_open_forward_to(open, "127.0.0.1", dest_port))
+                          : SP_REJECT;
+}
+
+static sp_answer forward_path(sp_conn *conn, sp_open *open, const char *dest_path)
+{
+    (void)conn;
+    (void)open;
+    (void)dest_path;
+    return SP_ACCEPT;
+}
+
 static void nothing(void *data)
 {
     (void)data;
@@ -126,6 +145,23 @@ static void ask_all(sp_conn *conn)
         (void)sp_open_session(the_open, &session, NULL, NULL);
         sp_open_release(the_open);
     }
+    /* Two that the library connects for: one address, one path. */
+    memset(&event, 0, sizeof event);
+    event.type = SP_EVENT_OPEN;
+    event.question = 1004;
+    event.channel = 3;
+    event.u.open.type = "direct-tcpip";
+    event.u.open.dest_host = "127.0.0.1";
+    event.u.open.dest_port = sp_server_port(conn->server, 0);
+    event.u.open.orig_host = "127.0.0.1";
+    sps_open_event(conn, &event);
+    memset(&event, 0, sizeof event);
+    event.type = SP_EVENT_OPEN;
+    event.question = 1005;
+    event.channel = 4;
+    event.u.open.type = "direct-streamlocal@openssh.com";
+    event.u.open.dest_path = "/nonexistent/socket";
+    sps_open_event(conn, &event);
     sp_channel *channel = sps_channel_new(conn->queue, &session, NULL);
     if (channel == NULL)
         return;
@@ -169,8 +205,13 @@ static bool one_life(long n)
     options.protocol.host_key_count = 1;
     options.protocol.allocator = (sp_allocator){&m, meter_alloc, meter_realloc, meter_free};
     const sp_server_handlers handlers = {
-        SP_SERVER_HANDLERS_INIT,        .connection_made = made,        .connection_lost = lost,
-        .validate_password = keep_auth, .session_requested = keep_open,
+        SP_SERVER_HANDLERS_INIT,
+        .connection_made = made,
+        .connection_lost = lost,
+        .validate_password = keep_auth,
+        .session_requested = keep_open,
+        .connection_requested = forward_host,
+        .unix_connection_requested = forward_path,
     };
     made_count = lost_count = 0;
     the_conn = NULL;
