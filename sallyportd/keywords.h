@@ -84,6 +84,7 @@ option_result read_rekey(const keyword *, const option_values *, options *, opti
 option_result read_paths(const keyword *, const option_values *, options *, option_problem *);
 option_result read_strings(const keyword *, const option_values *, options *, option_problem *);
 option_result read_users(const keyword *, const option_values *, options *, option_problem *);
+option_result read_permits(const keyword *, const option_values *, options *, option_problem *);
 option_result read_set_env(const keyword *, const option_values *, options *, option_problem *);
 option_result read_algorithms(const keyword *, const option_values *, options *, option_problem *);
 option_result read_methods(const keyword *, const option_values *, options *, option_problem *);
@@ -99,6 +100,7 @@ void print_startups(const keyword *k, const options *o, FILE *out);
 void print_rekey(const keyword *k, const options *o, FILE *out);
 void print_list(const keyword *k, const options *o, FILE *out);     /* one line for each */
 void print_one_line(const keyword *k, const options *o, FILE *out); /* all in one line */
+void print_permits(const keyword *k, const options *o, FILE *out);
 void print_algorithms(const keyword *k, const options *o, FILE *out);
 void print_methods(const keyword *k, const options *o, FILE *out);
 void print_subsystems(const keyword *k, const options *o, FILE *out);

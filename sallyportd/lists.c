@@ -8,6 +8,7 @@
 
 #include "keywords.h"
 #include "patterns.h"
+#include "permit.h"
 
 static option_result add_all(string_list *list, const string_list *words, option_problem *problem)
 {
@@ -43,6 +44,20 @@ option_result read_users(const keyword *k, const option_values *values, options 
         if (strlen(values->words->items[i]) > USER_PATTERN_MAX)
             return bad_value(problem, "%s: a pattern is too long", k->name);
     return add_all(MEMBER(k, o, string_list), values->words, problem);
+}
+
+option_result read_permits(const keyword *k, const option_values *values, options *o,
+                           option_problem *problem)
+{
+    const string_list *words = values->words;
+    const char *first = words->items[0];
+
+    if (words->count == 1 && (strcmp(first, "any") == 0 || strcmp(first, "none") == 0))
+        return add_all(MEMBER(k, o, string_list), words, problem);
+    for (size_t i = 0; i < words->count; i++)
+        if (!permit_valid(words->items[i]))
+            return bad_value(problem, "%s: '%s' is not HOST:PORT", k->name, words->items[i]);
+    return add_all(MEMBER(k, o, string_list), words, problem);
 }
 
 option_result read_set_env(const keyword *k, const option_values *values, options *o,

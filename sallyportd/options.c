@@ -39,6 +39,8 @@ int options_init(options *o)
     o->rekey_seconds = NOT_GIVEN;
     o->client_alive_count = 3;
     o->permit_tty = 1;
+    o->tcp_forwarding = FORWARD_ALL;
+    o->streamlocal_forwarding = FORWARD_ALL;
     o->log_level = CHOICE_INFO;
     o->syslog_facility = LOG_AUTH;
     return 0;
@@ -85,7 +87,8 @@ void options_free(options *o)
 {
     string_list *lists[] = {&o->host_keys,   &o->authorized_keys_files,
                             &o->allow_users, &o->deny_users,
-                            &o->accept_env,  &o->set_env};
+                            &o->accept_env,  &o->set_env,
+                            &o->permit_open};
     char *texts[] = {
         o->banner,        o->version_addendum, o->password_file,  o->ciphers,
         o->macs,          o->kex_algorithms,   o->key_algorithms, o->host_key_algorithms,

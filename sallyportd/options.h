@@ -31,6 +31,14 @@ typedef enum login_method {
     METHOD_KBDINT,
 } login_method;
 
+/* Which forwardings are allowed: bits. Local ones are the client's (-L), remote ones ours (-R). */
+typedef enum forward_choice {
+    FORWARD_NONE = 0,
+    FORWARD_LOCAL = 1,
+    FORWARD_REMOTE = 2,
+    FORWARD_ALL = 3,
+} forward_choice;
+
 typedef enum root_login {
     ROOT_NO = 0,
     ROOT_PROHIBIT_PASSWORD,
@@ -108,6 +116,10 @@ typedef struct options {
     string_list set_env; /* "NAME=value" */
     char *force_command;
     int permit_tty;
+    int disable_forwarding;
+    int tcp_forwarding; /* forward_choice */
+    int streamlocal_forwarding;
+    string_list permit_open; /* none: any */
     subsystem *subsystems;
     size_t subsystem_count;
 

@@ -128,6 +128,14 @@ void print_one_line(const keyword *k, const options *o, FILE *out)
     (void)fputc('\n', out);
 }
 
+void print_permits(const keyword *k, const options *o, FILE *out)
+{
+    if (CONST_MEMBER(k, o, string_list)->count == 0)
+        line(k, "any", out);
+    else
+        print_one_line(k, o, out);
+}
+
 void print_algorithms(const keyword *k, const options *o, FILE *out)
 {
     const algorithm_kind *kind = k->detail;

@@ -8,6 +8,7 @@
 
 #include "announce.h"
 #include "daemon.h"
+#include "forward.h"
 #include "log.h"
 #include "login.h"
 #include "session.h"
@@ -55,6 +56,7 @@ static int make_server(program *p, const host_keys *keys)
     to.max_unauthenticated = o->startups_full;
     login_handlers(&handlers);
     session_handlers(&handlers);
+    forward_handlers(&handlers);
     int result = sp_server_new(&p->server, &to, &handlers, p, reason, sizeof reason);
     free(version);
     if (result != 0)

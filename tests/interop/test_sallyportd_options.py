@@ -171,6 +171,17 @@ def test_a_test_makes_no_files(call, environment):
     ("DenyGroups=staff", 255, "unsafe"),
     ("RevokedKeys=/srv/krl", 255, "unsafe"),
     ("Match user x", 255, "unsafe"),
+    ("AllowTcpForwarding=some", 255, "some"),
+    ("AllowStreamLocalForwarding=some", 255, "some"),
+    ("DisableForwarding=some", 255, "some"),
+    ("PermitOpen=host", 255, "host"),
+    ("PermitOpen=host:0", 255, "host:0"),
+    ("PermitOpen=host:65536", 255, "host:65536"),
+    ("PermitOpen=host:80x", 255, "host:80x"),
+    ("PermitOpen=:80", 255, ":80"),
+    ("PermitOpen=::1:80", 255, "::1:80"),
+    ("PermitOpen=[]:80", 255, "[]:80"),
+    ("PermitOpen=any host:1", 255, "any"),
 ])
 def test_bad_lines(call, line, code, text):
     run = call("-t", "-o", line)
@@ -180,7 +191,7 @@ def test_bad_lines(call, line, code, text):
 
 
 @pytest.mark.parametrize("line", [
-    "UsePAM=yes", "X11Forwarding=yes", "AllowTcpForwarding=yes", "PrintMotd=yes",
+    "UsePAM=yes", "X11Forwarding=yes", "AllowAgentForwarding=yes", "PrintMotd=yes",
     "PermitUserEnvironment=yes", "UseDNS=yes", "GSSAPIAuthentication=yes",
     "TrustedUserCAKeys=/srv/ca", "AuthorizedKeysCommand=/bin/false", "IPQoS=lowdelay throughput",
 ])
