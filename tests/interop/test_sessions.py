@@ -166,7 +166,7 @@ def test_sessions_answered_out_of_order(server, login):
 
 def test_unknown_channel_type(login):
     raw = login()
-    for kind in ("x11", "nonsense@example.com", "direct-tcpip"):
+    for kind in ("x11", "nonsense@example.com", "forwarded-tcpip"):
         raw.open(kind=kind, more=string("h") + u32(1) + string("o") + u32(2))
         reader = Reader(raw.expect(OPEN_FAILURE)[5:])
         assert reader.u32() == 3
