@@ -52,7 +52,9 @@ option_result read_permits(const keyword *k, const option_values *values, option
     const string_list *words = values->words;
     const char *first = words->items[0];
 
-    if (words->count == 1 && (strcmp(first, "any") == 0 || strcmp(first, "none") == 0))
+    if (words->count == 1 && strcmp(first, "any") == 0)
+        return OPTION_OK; /* as an empty list */
+    if (words->count == 1 && strcmp(first, "none") == 0)
         return add_all(MEMBER(k, o, string_list), words, problem);
     for (size_t i = 0; i < words->count; i++)
         if (!permit_valid(words->items[i]))

@@ -58,7 +58,7 @@ static bool entry_allows(const char *entry, const char *wanted, uint16_t wanted_
 
 bool permit_allows(const string_list *list, const char *host, uint16_t port)
 {
-    if (list->count == 0 || (list->count == 1 && strcmp(list->items[0], "any") == 0))
+    if (list->count == 0)
         return true;
     for (size_t i = 0; i < list->count; i++)
         if (entry_allows(list->items[i], host, port))

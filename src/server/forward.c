@@ -10,7 +10,6 @@ typedef struct forward {
     sp_conn *conn;
     uint64_t question;
     uint32_t number;
-    bool tcp;
     spl_connect *connect;
 } forward;
 
@@ -35,8 +34,8 @@ static void connected(void *data, int fd, const char *reason)
     sp_conn *conn = f->conn;
     uint64_t question = f->question;
     uint32_t number = f->number;
-    if (fd >= 0 && f->tcp)
-        spl_socket_no_delay(fd);
+    if (fd >= 0)
+        spl_socket_no_delay(fd); /* a UNIX socket does not mind */
     forward_free(f);
     if (fd < 0 || sps_conn_engine(conn) == NULL) {
         if (fd >= 0)
@@ -64,10 +63,10 @@ void sps_forward(sp_conn *conn, uint64_t question, uint32_t number, const sps_de
     f->conn = conn;
     f->question = question;
     f->number = number;
-    f->tcp = to->host != NULL;
     spb_list_append(&conn->forwards, &f->link);
-    int result = f->tcp ? spl_connect_host(&f->connect, loop, to->host, to->port, connected, f)
-                        : spl_connect_path(&f->connect, loop, to->path, connected, f);
+    int result = to->host != NULL
+                     ? spl_connect_host(&f->connect, loop, to->host, to->port, connected, f)
+                     : spl_connect_path(&f->connect, loop, to->path, connected, f);
     if (result != 0) {
         forward_free(f);
         refuse(conn, question, SP_OPEN_RESOURCE_SHORTAGE, NULL);

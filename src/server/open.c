@@ -5,13 +5,9 @@
 
 #include <string.h>
 
-#define TCPIP "direct-tcpip"
-#define STREAMLOCAL "direct-streamlocal@openssh.com"
-
 struct sp_open {
     sps_question q;
-    const char *type;     /* behind the struct, as all the texts */
-    sps_destination dest; /* what the client asked for */
+    sps_destination dest; /* what the client asked for; the texts stand behind the struct */
     const char *orig_host;
     uint16_t orig_port;
     /* The answer: */
@@ -112,14 +108,12 @@ static const sps_question_kind open_kind = {
 
 static sp_open *open_new(sp_conn *conn, const sp_event *event)
 {
-    size_t size = sizeof(sp_open) + sps_text_size(event->u.open.type) +
-                  sps_text_size(event->u.open.dest_host) + sps_text_size(event->u.open.orig_host) +
-                  sps_text_size(event->u.open.dest_path);
+    size_t size = sizeof(sp_open) + sps_text_size(event->u.open.dest_host) +
+                  sps_text_size(event->u.open.orig_host) + sps_text_size(event->u.open.dest_path);
     sp_open *open = sps_question_new(conn, event, &open_kind, size);
     if (open == NULL)
         return NULL;
     char *at = (char *)(open + 1);
-    open->type = sps_text_put(&at, event->u.open.type);
     open->dest.host = sps_text_put(&at, event->u.open.dest_host);
     open->orig_host = sps_text_put(&at, event->u.open.orig_host);
     open->dest.path = sps_text_put(&at, event->u.open.dest_path);
@@ -128,11 +122,11 @@ static sp_open *open_new(sp_conn *conn, const sp_event *event)
     return open;
 }
 
-static bool has_handler(const sp_server_handlers *handlers, const char *type)
+static bool has_handler(const sp_server_handlers *handlers, const sp_event *event)
 {
-    if (strcmp(type, TCPIP) == 0)
+    if (event->u.open.dest_host != NULL)
         return handlers->connection_requested != NULL;
-    if (strcmp(type, STREAMLOCAL) == 0)
+    if (event->u.open.dest_path != NULL)
         return handlers->unix_connection_requested != NULL;
     return handlers->session_requested != NULL;
 }
@@ -150,7 +144,7 @@ static sp_answer ask(sp_conn *conn, sp_open *open)
 
 void sps_open_event(sp_conn *conn, const sp_event *event)
 {
-    if (!has_handler(&conn->server->handlers, event->u.open.type)) {
+    if (!has_handler(&conn->server->handlers, event)) {
         (void)sp_engine_refuse_open(conn->engine, event->question, 0, NULL);
         return;
     }
