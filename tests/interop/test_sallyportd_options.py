@@ -330,9 +330,15 @@ def test_algorithm_prefixes(call, word):
     assert with_value("^" + last) == [last] + default[:-1]
 
 
+def run_sshd(*arguments):
+    if os.getuid() == 0:  # what its service makes at boot, and it does not start without
+        os.makedirs("/run/sshd", exist_ok=True)
+    return subprocess.run([SSHD, *arguments], text=True, capture_output=True, timeout=60,
+                          stdin=subprocess.DEVNULL)
+
+
 def sshd_settings(lines, host_key):
-    run = subprocess.run([SSHD, "-T", "-f", "/dev/null", "-h", str(host_key), *options(*lines)],
-                         text=True, capture_output=True, timeout=60)
+    run = run_sshd("-T", "-f", "/dev/null", "-h", str(host_key), *options(*lines))
     assert run.returncode == 0, run.stderr
     return settings(run.stdout)
 
@@ -419,8 +425,7 @@ def test_printout_beside_sshds(call, host_key, lines):
 ])
 def test_exit_codes_beside_sshds(call, host_key, arguments):
     keys = [] if "-h" in arguments else ["-h", str(host_key)]
-    theirs = subprocess.run([SSHD, "-t", "-f", "/dev/null", *keys, *arguments], timeout=60,
-                            stdin=subprocess.DEVNULL, capture_output=True)
+    theirs = run_sshd("-t", "-f", "/dev/null", *keys, *arguments)
     assert call("-t", *keys, *arguments).returncode == theirs.returncode
 
 
