@@ -2,6 +2,7 @@
 #ifndef SALLYPORT_H
 #define SALLYPORT_H
 
+#include <sallyport/agent.h>
 #include <sallyport/auth.h>
 #include <sallyport/engine.h>
 #include <sallyport/key.h>

@@ -70,6 +70,8 @@ typedef enum sp_request_type {
     SP_REQUEST_WINDOW_CHANGE, /* no answer wanted */
     SP_REQUEST_SIGNAL,        /* no answer wanted */
     SP_REQUEST_BREAK,
+    SP_REQUEST_AGENT, /* auth-agent-req@openssh.com (OpenSSH's agent forwarding) */
+    SP_REQUEST_X11,   /* x11-req (4254 6.3.1) */
 } sp_request_type;
 
 typedef struct sp_event {
@@ -113,11 +115,14 @@ typedef struct sp_event {
         struct {
             sp_request_type type;
             bool want_reply;
-            const char *text;    /* PTY: TERM; ENV: name; EXEC: command; SUBSYSTEM, SIGNAL: name */
-            const char *value;   /* ENV */
+            const char *text;  /* PTY: TERM; ENV: name; EXEC: command; SUBSYSTEM, SIGNAL: name;
+                                  X11: authentication protocol, of [A-Za-z0-9-] */
+            const char *value; /* ENV; X11: cookie, pairs of hexadecimal digits */
             sp_term_size size;   /* PTY, WINDOW_CHANGE */
             sp_term_modes modes; /* PTY */
-            uint32_t milliseconds; /* BREAK */
+            uint32_t milliseconds;  /* BREAK */
+            uint32_t screen;        /* X11 */
+            bool single_connection; /* X11 */
         } request;
         struct {
             uint32_t type; /* SP_DATA_... */

@@ -38,8 +38,8 @@ void spn_node_free(spn_connection *c, void *object)
     spn_node *node = object;
     if (node != NULL && node->pooled)
         spb_pool_give_chunk(c->pool, node);
-    else
-        spb_free(c->env, node);
+    else if (node != NULL)
+        spb_free_secret(c->env, node, node->secret);
 }
 
 void spn_trash(spn_connection *c, void *object)

@@ -28,6 +28,9 @@
 #define SPN_ENV_MAX 256u /* environment variables of one session */
 #define SPN_ENV_BYTES_MAX ((size_t)64 * 1024)
 #define SPN_MODES_MAX 159u
+#define SPN_X11_PROTOCOL_MAX 64u /* the name of an X authentication protocol */
+#define SPN_X11_COOKIE_MAX 1024u /* in hexadecimal digits */
+#define SPN_X11_SCREEN_MAX 255u
 
 typedef struct spn_channel spn_channel;
 typedef struct spn_request spn_request;
@@ -36,7 +39,8 @@ typedef struct spn_request spn_request;
  * An event may point into it: it is freed when the next event is taken. The node comes first. */
 typedef struct spn_node {
     struct spn_node *next;
-    bool pooled; /* goes back to the pool */
+    bool pooled;     /* goes back to the pool */
+    uint32_t secret; /* so many bytes from here on are wiped before it is freed */
 } spn_node;
 
 void spn_node_free(spn_connection *c, void *object); /* at once; NULL is fine */
@@ -175,6 +179,8 @@ struct spn_channel {
     bool eow_sent;     /* we told the peer that we read no more */
     bool eow_received; /* the peer reads no more of the normal stream */
     bool pty;
+    bool agent; /* forwarding was granted, as for X11 */
+    bool x11;
     bool adjust_due; /* a window adjust waits for the output */
 
     spn_place *place; /* until the open is answered; NULL for a session */
@@ -284,6 +290,9 @@ typedef struct spn_request_fields {
     bool impossible; /* well formed, but never to be granted */
     sp_term_size size;
     uint32_t milliseconds;
+    uint32_t screen;
+    bool single_connection;
+    bool secret; /* the texts are */
     uint32_t input_speed;
     uint32_t output_speed;
     size_t mode_count;
@@ -311,6 +320,8 @@ struct spn_request {
     const char *value;
     sp_term_size size;
     uint32_t milliseconds;
+    uint32_t screen;
+    bool single_connection;
     sp_term_modes modes;
     /* modes and texts follow */
 };

@@ -56,6 +56,8 @@ sp_request *sps_request_new(sp_conn *conn, const sp_event *event)
         return NULL;
     request->type = event->u.request.type;
     request->size = event->u.request.size;
+    request->screen = event->u.request.screen;
+    request->single_connection = event->u.request.single_connection;
     char *at = (char *)(request + 1);
     if (pty) {
         request->modes = *modes;
@@ -90,6 +92,15 @@ const char *sp_request_text(const sp_request *request)
 const char *sp_request_value(const sp_request *request)
 {
     return request->value;
+}
+
+bool sp_request_x11(const sp_request *request, uint32_t *screen, bool *single_connection)
+{
+    if (request->type != SP_REQUEST_X11)
+        return false;
+    *screen = request->screen;
+    *single_connection = request->single_connection;
+    return true;
 }
 
 sp_channel *sp_request_channel(const sp_request *request)
