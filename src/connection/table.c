@@ -70,6 +70,7 @@ void spn_channel_remove(spn_channel *ch)
     spb_list_remove(&ch->ready);
     spb_list_remove(&ch->sending);
     spb_free(c->env, ch->exit_body);
+    spb_free(c->env, ch->failure);
     spn_forget_open(ch);
     spn_forget_place(ch);
     c->table[ch->number] = NULL;
