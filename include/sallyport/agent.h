@@ -41,10 +41,11 @@ SP_API const char *sp_channel_get_xauthority(const sp_channel *channel);
  * ("auth-agent@openssh.com"); what is read and written is the agent protocol. Only when an
  * agent request of a session on this connection was accepted: SP_EACCES before. After success the
  * handlers' connection_made, session_started and connection_lost are called as for other streams;
- * if the client refuses, connection_lost alone, with its reason. `options` may be NULL. Errors:
- * SP_EACCES, SP_EINVAL, SP_ECONN, SP_ELIMIT, SP_ENOMEM. */
+ * if the client refuses, connection_lost alone, with its reason. `options` may be NULL; `channel`,
+ * if not NULL, gets the channel. Errors: SP_EACCES, SP_EINVAL, SP_ECONN, SP_ELIMIT, SP_ENOMEM. */
 SP_API int sp_conn_create_agent_connection(struct sp_conn *conn, const sp_stream_handlers *handlers,
-                                           void *data, const sp_channel_options *options);
+                                           void *data, const sp_channel_options *options,
+                                           sp_channel **channel);
 
 #ifdef __cplusplus
 }

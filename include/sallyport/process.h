@@ -47,7 +47,9 @@ typedef struct sp_spawn_options {
     size_t size;
     const char *program;
     const char *const *arguments;   /* NULL: { program } */
-    const char *const *environment; /* NULL: empty; with a terminal: SSH_TTY set, TERM if absent */
+    /* NULL: empty. Set besides: with a terminal SSH_TTY, and TERM if absent; SSH_AUTH_SOCK, DISPLAY
+     * and XAUTHORITY where the client lends them (<sallyport/agent.h>). */
+    const char *const *environment;
     const char *directory;
     bool no_terminal;   /* pipes even if the client has a terminal */
     sp_spawner spawner; /* NULL: sp_spawn_here */

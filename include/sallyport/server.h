@@ -84,6 +84,13 @@ typedef struct sp_server_options {
     unsigned max_connections;     /* 0: 10000; a further one is closed at once */
     unsigned max_unauthenticated; /* of these, not logged in; 0: 1000 */
     bool tcp_no_delay_off;        /* Nagle's algorithm; zero: TCP_NODELAY is set */
+
+    /* What clients lend to sessions: <sallyport/agent.h>. */
+    const char *lending_directory; /* absolute; sessions have private ones in it; NULL: "/tmp" */
+    unsigned x11_display_offset;   /* the first display number; 0: 10 */
+    unsigned x11_max_displays;     /* how many are tried; 0: 1000 */
+    uint32_t x11_setup_timeout_ms; /* for a program to show its cookie; 0: 10000 */
+    bool x11_all_addresses;        /* displays on all addresses; zero: on localhost alone */
 } sp_server_options;
 #define SP_SERVER_OPTIONS_INIT                                                                     \
     {                                                                                              \

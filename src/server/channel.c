@@ -65,6 +65,7 @@ void sps_channel_lost(sp_channel *channel, const sp_conn_error *error)
         conn->channels[channel->number] = NULL;
         conn->server->statistics.channels--;
     }
+    sps_lent_close(channel);
     if (channel->handlers.connection_lost != NULL)
         channel->handlers.connection_lost(channel, error);
     channel->conn = NULL;

@@ -1,6 +1,6 @@
 /* Channel requests: the question a session's handlers get, its answers, and what an accepted
  * request leaves on the channel. */
-#include "server/request_question.h"
+#include "server/lent.h"
 
 /* What acceptance records. False: out of memory or over a limit, which refuses. */
 static bool record(sp_channel *channel, const sp_request *request)
@@ -14,6 +14,10 @@ static bool record(sp_channel *channel, const sp_request *request)
         return sps_channel_set_text(channel, &channel->command, request->text);
     case SP_REQUEST_SUBSYSTEM:
         return sps_channel_set_text(channel, &channel->subsystem, request->text);
+    case SP_REQUEST_AGENT:
+        return sps_agent_make(channel);
+    case SP_REQUEST_X11:
+        return sps_display_make(channel, request);
     case SP_REQUEST_SHELL:
     case SP_REQUEST_WINDOW_CHANGE:
     case SP_REQUEST_SIGNAL:

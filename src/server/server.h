@@ -17,15 +17,27 @@
 #include <stdatomic.h>
 
 #define SPS_LINGER_MS 2000u
+#define SPS_LENDING_DIRECTORY_MAX 48u /* with what comes behind it, a socket's address */
 
 typedef struct sps_question sps_question;
 typedef struct sps_process sps_process;
+typedef struct sps_agent sps_agent;
+typedef struct sps_display sps_display;
 
 typedef enum sps_server_state {
     SPS_RUNNING = 0,
     SPS_CLOSING, /* takes no new connections */
     SPS_CLOSED,  /* and has none any more */
 } sps_server_state;
+
+/* How sessions get what clients lend them; from the options, with the defaults filled in. */
+typedef struct sps_lending {
+    char *directory;
+    unsigned x11_display_offset;
+    unsigned x11_max_displays;
+    uint32_t x11_setup_timeout_ms;
+    bool x11_all_addresses;
+} sps_lending;
 
 struct sp_server {
     spb_env env;
@@ -43,6 +55,7 @@ struct sp_server {
     unsigned backlog;
     unsigned max_connections;
     unsigned max_unauthenticated;
+    sps_lending lending;
     spl_task task;          /* looks whether all is closed */
     spl_timer *drain_timer; /* made when needed */
     spb_link listeners;
@@ -96,6 +109,7 @@ struct sp_conn {
     bool blocked;       /* the socket takes no more for now */
     bool authenticated; /* counted as such */
     bool kbdint_as_password;
+    bool agent_granted; /* to a session, so that its agent may be used */
 };
 
 typedef struct sps_variable {
@@ -112,6 +126,9 @@ struct sp_channel {
     void *data;
     sps_process *process;
     spb_link waiters;
+    char *private_directory; /* of what the client lends; NULL: none was made */
+    sps_agent *agent;
+    sps_display *display;
     sps_variable *environment;
     size_t environment_count;
     size_t environment_size; /* bytes of names and values */
@@ -190,7 +207,14 @@ void sps_forwards_cancel(sp_conn *conn);
 /* A channel for an open, whose bytes go to the socket and come from it. It owns the descriptor,
  * also on failure. */
 sp_channel *sps_relay_new(sp_server *server, int fd);
+/* Before the channel is open: what goes to the client ahead of the socket's bytes. */
+bool sps_relay_first(sp_channel *channel, const void *bytes, size_t length);
 void sps_relays_forget(sp_server *server);
+
+/* ---- lent.c: what the client lends to a session; more in lent.h ---- */
+void sps_lent_close(sp_channel *channel);
+/* The given environment with the entries that name it; one block, the caller's to free. */
+int sps_lent_environment(const sp_channel *channel, const char *const *given, const char ***out);
 
 /* ---- process.c: a child joined to a channel ---- */
 void sps_process_data(sps_process *process, const uint8_t *bytes, size_t length);

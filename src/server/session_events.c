@@ -29,6 +29,10 @@ static sp_answer ask(sp_channel *channel, sp_request *request, const sp_event *e
         return h->break_received == NULL
                    ? SP_REJECT
                    : h->break_received(channel, request, event->u.request.milliseconds);
+    case SP_REQUEST_AGENT:
+        return h->agent_requested == NULL ? SP_REJECT : h->agent_requested(channel, request);
+    case SP_REQUEST_X11:
+        return h->x11_requested == NULL ? SP_REJECT : h->x11_requested(channel, request);
     case SP_REQUEST_WINDOW_CHANGE:
     case SP_REQUEST_SIGNAL:
         break;
@@ -58,6 +62,14 @@ static bool tell(sp_channel *channel, const sp_event *event)
     return false;
 }
 
+/* The one place where a request is refused before its handler is asked. */
+static bool permitted(const sp_channel *channel, const sp_event *event)
+{
+    (void)channel;
+    (void)event;
+    return true;
+}
+
 static void request_event(sp_channel *channel, const sp_event *event)
 {
     sp_conn *conn = channel->conn;
@@ -66,7 +78,7 @@ static void request_event(sp_channel *channel, const sp_event *event)
             (void)sp_engine_answer_request(conn->engine, event->question, true);
         return;
     }
-    sp_request *request = sps_request_new(conn, event);
+    sp_request *request = permitted(channel, event) ? sps_request_new(conn, event) : NULL;
     if (request == NULL) {
         (void)sp_engine_answer_request(conn->engine, event->question, false);
         return;
@@ -115,6 +127,7 @@ void sps_channel_event(sp_conn *conn, const sp_event *event)
     case SP_EVENT_REQUEST:
         request_event(channel, event);
         break;
+    case SP_EVENT_OPENED:
     case SP_EVENT_STARTED:
         channel->started = true;
         if (channel->handlers.session_started != NULL)
@@ -132,6 +145,7 @@ void sps_channel_event(sp_conn *conn, const sp_event *event)
     case SP_EVENT_RESUME_WRITING:
         pause_event(channel, false);
         break;
+    case SP_EVENT_OPEN_FAILED:
     case SP_EVENT_CHANNEL_CLOSED:
         sps_channel_lost(channel, event->u.closed.error);
         break;

@@ -89,12 +89,16 @@ int sp_channel_spawn(sp_channel *channel, const sp_spawn_options *given)
     sps_process *process = spb_calloc(&server->env, 1, sizeof *process);
     if (process == NULL)
         return SP_ENOMEM;
+    const char **environment;
+    if (sps_lent_environment(channel, options.environment, &environment) != 0) {
+        spb_free(&server->env, process);
+        return SP_ENOMEM;
+    }
     const char *const only_program[] = {options.program, NULL};
-    const char *const nothing[] = {NULL};
     const sp_spawn_request request = {
         .program = options.program,
         .arguments = options.arguments != NULL ? options.arguments : only_program,
-        .environment = options.environment != NULL ? options.environment : nothing,
+        .environment = environment,
         .directory = options.directory,
         .username = sp_engine_username(engine),
         .terminal = options.no_terminal ? NULL : channel->terminal,
@@ -104,6 +108,7 @@ int sp_channel_spawn(sp_channel *channel, const sp_spawn_options *given)
     sp_spawn_result spawned = {.input = -1, .output = -1, .error = -1};
     sp_spawner spawner = options.spawner != NULL ? options.spawner : sp_spawn_here;
     int result = spawner(options.spawner_ctx, &request, &spawned);
+    spb_free(&server->env, (void *)(uintptr_t)environment);
     if (result == 0) {
         process->server = server;
         process->terminal = request.terminal != NULL;
