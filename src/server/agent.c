@@ -95,3 +95,12 @@ const char *sp_channel_get_agent_path(const sp_channel *channel)
 {
     return channel->agent == NULL ? NULL : channel->agent->path;
 }
+
+int sp_conn_create_agent_connection(struct sp_conn *conn, const sp_stream_handlers *handlers,
+                                    void *data, const sp_channel_options *options,
+                                    sp_channel **channel)
+{
+    const sp_open_request what = {SP_OPEN_REQUEST_INIT, .type = AGENT_CHANNEL};
+    return conn->agent_granted ? sps_create(conn, handlers, data, options, &what, channel)
+                               : SP_EACCES;
+}

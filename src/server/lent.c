@@ -7,8 +7,11 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define ENTRIES 3
+
+static const sp_conn_error no_memory = {.error = SP_ENOMEM, .message = "out of memory"};
 
 void sps_lent_log(const sp_channel *channel, const char *what, int error)
 {
@@ -54,13 +57,23 @@ void sps_lent_close(sp_channel *channel)
 
 void sps_lent_relay(sp_conn *conn, const sp_open_request *what, int fd, const spb_buffer *first)
 {
-    sp_channel *channel = sps_relay_new(conn->server, fd);
-    if (channel == NULL)
+    sp_engine *engine = sps_conn_engine(conn);
+    uint32_t number = 0;
+    int result = engine == NULL ? SP_ECONN : sp_engine_open_channel(engine, what, NULL, &number);
+    if (result != 0) {
+        spb_log(sps_conn_env(conn), SP_LOG_INFO, "connection %llu: no channel for %s: %s",
+                (unsigned long long)conn->id, what->type, sp_strerror(result));
+        (void)close(fd);
         return;
-    if (first != NULL && !sps_relay_first(channel, first->data, first->length))
-        sps_channel_lost(channel, NULL);
-    else
-        (void)sps_open_own(conn, what, NULL, channel);
+    }
+    sps_conn_touch(conn);
+    sp_channel *channel = sps_relay_new(conn->server, fd);
+    bool ready = channel != NULL &&
+                 (first == NULL || sps_relay_first(channel, first->data, first->length));
+    if (!ready)
+        (void)sp_engine_abort_channel(engine, number);
+    if (channel != NULL && (!ready || sps_own_attach(conn, number, channel) != 0))
+        sps_channel_lost(channel, &no_memory);
 }
 
 /* ---- the environment of a child ---- */

@@ -127,11 +127,16 @@ void sps_channel_event(sp_conn *conn, const sp_event *event)
     case SP_EVENT_REQUEST:
         request_event(channel, event);
         break;
-    case SP_EVENT_OPENED:
     case SP_EVENT_STARTED:
         channel->started = true;
         if (channel->handlers.session_started != NULL)
             channel->handlers.session_started(channel);
+        break;
+    case SP_EVENT_OPENED:
+        sps_opened_event(channel);
+        break;
+    case SP_EVENT_OPEN_FAILED:
+        sps_open_failed_event(channel, event);
         break;
     case SP_EVENT_DATA:
         data_event(channel, event);
@@ -145,7 +150,6 @@ void sps_channel_event(sp_conn *conn, const sp_event *event)
     case SP_EVENT_RESUME_WRITING:
         pause_event(channel, false);
         break;
-    case SP_EVENT_OPEN_FAILED:
     case SP_EVENT_CHANNEL_CLOSED:
         sps_channel_lost(channel, event->u.closed.error);
         break;
