@@ -128,11 +128,11 @@ typedef struct sp_event {
         struct {
             sp_request_type type;
             bool want_reply;
-            const char *text;  /* PTY: TERM; ENV: name; EXEC: command; SUBSYSTEM, SIGNAL: name;
-                                  X11: authentication protocol, of [A-Za-z0-9-] */
-            const char *value; /* ENV; X11: cookie, pairs of hexadecimal digits */
-            sp_term_size size;   /* PTY, WINDOW_CHANGE */
-            sp_term_modes modes; /* PTY */
+            const char *text;       /* PTY: TERM; ENV: name; EXEC: command; SUBSYSTEM, SIGNAL: name;
+                                       X11: authentication protocol, of [A-Za-z0-9-] */
+            const char *value;      /* ENV; X11: cookie, pairs of hexadecimal digits */
+            sp_term_size size;      /* PTY, WINDOW_CHANGE */
+            sp_term_modes modes;    /* PTY */
             uint32_t milliseconds;  /* BREAK */
             uint32_t screen;        /* X11 */
             bool single_connection; /* X11 */

@@ -46,7 +46,7 @@ SP_API int sp_spawn_here(void *ctx, const sp_spawn_request *request, sp_spawn_re
 typedef struct sp_spawn_options {
     size_t size;
     const char *program;
-    const char *const *arguments;   /* NULL: { program } */
+    const char *const *arguments; /* NULL: { program } */
     /* NULL: empty. Set besides: with a terminal SSH_TTY, and TERM if absent; SSH_AUTH_SOCK, DISPLAY
      * and XAUTHORITY where the client lends them (<sallyport/agent.h>). */
     const char *const *environment;

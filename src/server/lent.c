@@ -68,8 +68,8 @@ void sps_lent_relay(sp_conn *conn, const sp_open_request *what, int fd, const sp
     }
     sps_conn_touch(conn);
     sp_channel *channel = sps_relay_new(conn->server, fd);
-    bool ready = channel != NULL &&
-                 (first == NULL || sps_relay_first(channel, first->data, first->length));
+    bool ready =
+        channel != NULL && (first == NULL || sps_relay_first(channel, first->data, first->length));
     if (!ready)
         (void)sp_engine_abort_channel(engine, number);
     if (channel != NULL && (!ready || sps_own_attach(conn, number, channel) != 0))

@@ -113,7 +113,7 @@ struct sp_conn {
     bool blocked;       /* the socket takes no more for now */
     bool authenticated; /* counted as such */
     bool kbdint_as_password;
-    bool accept_waits; /* a listener has accepted what no channel could be had for */
+    bool accept_waits;  /* a listener has accepted what no channel could be had for */
     bool agent_granted; /* to a session, so that its agent may be used */
 };
 

@@ -62,14 +62,6 @@ static bool tell(sp_channel *channel, const sp_event *event)
     return false;
 }
 
-/* The one place where a request is refused before its handler is asked. */
-static bool permitted(const sp_channel *channel, const sp_event *event)
-{
-    (void)channel;
-    (void)event;
-    return true;
-}
-
 static void request_event(sp_channel *channel, const sp_event *event)
 {
     sp_conn *conn = channel->conn;
@@ -78,7 +70,7 @@ static void request_event(sp_channel *channel, const sp_event *event)
             (void)sp_engine_answer_request(conn->engine, event->question, true);
         return;
     }
-    sp_request *request = permitted(channel, event) ? sps_request_new(conn, event) : NULL;
+    sp_request *request = sps_request_new(conn, event);
     if (request == NULL) {
         (void)sp_engine_answer_request(conn->engine, event->question, false);
         return;

@@ -86,8 +86,7 @@ static void open_channel(setup *s)
     spb_buffer first;
     spb_buffer_init(&first, env_of(display), REPLACED_MAX);
     first.secret = true;
-    sps_x11_replace(s->bytes,
-                    (spb_span){display->protocol.data, display->protocol.length},
+    sps_x11_replace(s->bytes, (spb_span){display->protocol.data, display->protocol.length},
                     (spb_span){display->client_cookie.data, display->client_cookie.length}, &first);
     int fd = spl_watch_take(s->watch);
     s->watch = NULL;
@@ -132,8 +131,7 @@ static void ready(void *data, unsigned events)
     (void)events;
     setup *s = data;
     for (;;) {
-        sps_x11_verdict verdict =
-            sps_x11_check(s->bytes, s->length, s->display->cookie, &s->need);
+        sps_x11_verdict verdict = sps_x11_check(s->bytes, s->length, s->display->cookie, &s->need);
         if (verdict == SPS_X11_GOOD) {
             open_channel(s);
             return;
@@ -143,10 +141,10 @@ static void ready(void *data, unsigned events)
             return;
         }
         /* Never more than the message: what follows is the channel's. */
-        ptrdiff_t n = verdict == SPS_X11_BROKEN
-                          ? 0
-                          : spl_recv(spl_watch_fd(s->watch), s->bytes + s->length,
-                                     s->need - s->length);
+        ptrdiff_t n =
+            verdict == SPS_X11_BROKEN
+                ? 0
+                : spl_recv(spl_watch_fd(s->watch), s->bytes + s->length, s->need - s->length);
         if (n == SP_EAGAIN)
             return;
         if (n <= 0) {
@@ -259,9 +257,8 @@ static int write_authority(sps_display *display, const char *host)
     file.secret = true;
     sps_x11_authority(host, display->number, display->cookie, &file);
     char *path = sps_lent_path(display->channel, "xauthority");
-    int result = !spw_ok(&file) || path == NULL
-                     ? SP_ENOMEM
-                     : spl_private_file(path, file.data, file.length);
+    int result =
+        !spw_ok(&file) || path == NULL ? SP_ENOMEM : spl_private_file(path, file.data, file.length);
     if (result == 0)
         display->authority = path;
     else
@@ -284,8 +281,8 @@ static int take_cookie(sps_display *display, const sp_request *request)
     display->client_cookie.secret = true;
     spw_bytes(&display->protocol, request->text, strlen(request->text));
     for (size_t i = 0; i + 1 < digits; i += 2)
-        spw_u8(&display->client_cookie, (uint8_t)(hex_digit(request->value[i]) << 4 |
-                                                  hex_digit(request->value[i + 1])));
+        spw_u8(&display->client_cookie,
+               (uint8_t)(hex_digit(request->value[i]) << 4 | hex_digit(request->value[i + 1])));
     if (!spw_ok(&display->protocol) || !spw_ok(&display->client_cookie))
         return SP_ENOMEM;
     return spc_random(env_of(display), display->cookie, sizeof display->cookie) ? 0 : SP_ECRYPTO;

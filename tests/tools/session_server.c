@@ -119,10 +119,9 @@ static void agent_lost(sp_channel *agent, const sp_conn_error *error)
 
 static void use_agent(sp_channel *session)
 {
-    static const sp_stream_handlers handlers = {SP_STREAM_HANDLERS_INIT,
-                                                .session_started = agent_started,
-                                                .data_received = agent_data,
-                                                .connection_lost = agent_lost};
+    static const sp_stream_handlers handlers = {
+        SP_STREAM_HANDLERS_INIT, .session_started = agent_started, .data_received = agent_data,
+        .connection_lost = agent_lost};
     sp_channel *agent = NULL;
     int result =
         sp_conn_create_agent_connection(sp_channel_conn(session), &handlers, session, NULL, &agent);
@@ -159,8 +158,11 @@ static void session_started(sp_channel *channel)
         return;
     }
     const char *const arguments[] = {"/bin/sh", "-c", command, NULL};
-    const char *const environment[] = {"PATH=/usr/local/bin:/usr/bin:/bin", "DISPLAY=nowhere:0",
-                                       "XAUTHORITY=/nowhere", "SSH_AUTH_SOCK=/nowhere", "LAST=1",
+    const char *const environment[] = {"PATH=/usr/local/bin:/usr/bin:/bin",
+                                       "DISPLAY=nowhere:0",
+                                       "XAUTHORITY=/nowhere",
+                                       "SSH_AUTH_SOCK=/nowhere",
+                                       "LAST=1",
                                        NULL};
     const sp_spawn_options spawn = {.size = sizeof spawn,
                                     .program = "/bin/sh",
@@ -170,27 +172,31 @@ static void session_started(sp_channel *channel)
         sp_channel_exit(channel, 126);
 }
 
+static bool session_eof(sp_channel *channel)
+{
+    (void)channel;
+    return true;
+}
+
 static void session_lost(sp_channel *channel, const sp_conn_error *error)
 {
     event e;
     (void)error;
     event_begin(&e, "session-lost");
-    event_bool(&e, "lent", sp_channel_get_agent_path(channel) != NULL ||
-                               sp_channel_get_display(channel) != NULL ||
-                               sp_channel_get_xauthority(channel) != NULL);
+    event_bool(&e, "lent",
+               sp_channel_get_agent_path(channel) != NULL ||
+                   sp_channel_get_display(channel) != NULL ||
+                   sp_channel_get_xauthority(channel) != NULL);
     event_end(&e);
 }
 
 static sp_answer session_requested(sp_conn *conn, sp_open *open)
 {
     sp_session_handlers session = {
-        SP_SESSION_HANDLERS_INIT,
-        .shell_requested = example_shell,
-        .exec_requested = exec_requested,
-        .session_started = session_started,
-        .connection_lost = session_lost,
-        .agent_requested = agent_requested,
-        .x11_requested = x11_requested,
+        SP_SESSION_HANDLERS_INIT,           .shell_requested = example_shell,
+        .exec_requested = exec_requested,   .session_started = session_started,
+        .connection_lost = session_lost,    .eof_received = session_eof,
+        .agent_requested = agent_requested, .x11_requested = x11_requested,
     };
     if (strcmp(sp_conn_username(conn), "absent") == 0) {
         session.agent_requested = NULL;

@@ -136,10 +136,10 @@ static void test_x11_impossible(void **state)
         const char *cookie;
         uint32_t screen;
     } cases[] = {
-        {"", "00", 0},         {"MIT COOKIE", "00", 0}, {"A;B", "00", 0},
-        {"A\nB", "00", 0},     {name, "00", 0},         {"A", "", 0},
-        {"A", "000", 0},       {"A", "0g", 0},          {"A", "0x00", 0},
-        {"A", "00 0", 0},      {"A", cookie, 0},        {"A", "00", 256},
+        {"", "00", 0},           {"MIT COOKIE", "00", 0}, {"A;B", "00", 0},
+        {"A\nB", "00", 0},       {name, "00", 0},         {"A", "", 0},
+        {"A", "000", 0},         {"A", "0g", 0},          {"A", "0x00", 0},
+        {"A", "00 0", 0},        {"A", cookie, 0},        {"A", "00", 256},
         {"A", "00", UINT32_MAX},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

@@ -106,7 +106,7 @@ static void test_too_long(void **state)
             sps_x11_verdict v = sps_x11_check(bytes, SPS_X11_HEADER, cookie, &need);
             size_t whole = SPS_X11_HEADER + (value + 3u) / 4 * 4;
             assert_int_equal(v, value == 0 || whole > SPS_X11_SETUP_MAX ? SPS_X11_WRONG
-                                                                       : SPS_X11_MORE);
+                                                                        : SPS_X11_MORE);
             assert_int_equal(need, whole);
         }
     }
@@ -153,8 +153,8 @@ static void test_replace(void **state)
     /* What was made is taken by a check that knows the cookie. */
     uint8_t other[16] = {42};
     size_t need = 0;
-    sps_x11_replace(bytes, (spb_span){(const uint8_t *)SPS_X11_PROTOCOL, 18},
-                    (spb_span){other, 16}, &b);
+    sps_x11_replace(bytes, (spb_span){(const uint8_t *)SPS_X11_PROTOCOL, 18}, (spb_span){other, 16},
+                    &b);
     assert_int_equal(sps_x11_check(b.data, b.length, other, &need), SPS_X11_GOOD);
     assert_int_equal(need, b.length);
     spb_buffer_free(&b);
@@ -206,9 +206,9 @@ int main(void)
 {
     spb_env_init(&env, NULL);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),    cmocka_unit_test(test_wrong),
-        cmocka_unit_test(test_too_long), cmocka_unit_test(test_broken),
-        cmocka_unit_test(test_replace), cmocka_unit_test(test_refuse),
+        cmocka_unit_test(test_good),      cmocka_unit_test(test_wrong),
+        cmocka_unit_test(test_too_long),  cmocka_unit_test(test_broken),
+        cmocka_unit_test(test_replace),   cmocka_unit_test(test_refuse),
         cmocka_unit_test(test_authority),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
