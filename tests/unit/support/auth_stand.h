@@ -101,6 +101,19 @@ static void stand_log(void *ctx, sp_log_level level, const char *line)
         snprintf(s->log + used, sizeof s->log - used, "%s\n", line);
 }
 
+/* All algorithms that there are. */
+static void stand_enable(stand *s)
+{
+    spb_span rest = {(const uint8_t *)sp_default_algorithms("sig"),
+                     strlen(sp_default_algorithms("sig"))};
+    spb_span name;
+
+    for (size_t i = 0; spb_name_next(&rest, &name); i++)
+        if (i >= SPT_LIST_MAX || !spt_user_algorithm_find(name, &s->config.user_algorithms[i]))
+            abort();
+    s->config.ca_signature_list = (char *)(uintptr_t)sp_default_algorithms("ca-sig");
+}
+
 static stand *stand_new(void)
 {
     stand *s = calloc(1, sizeof *s);
@@ -115,11 +128,7 @@ static stand *stand_new(void)
     s->config.env.log_ctx = s;
     s->config.env.log_level = SP_LOG_DEBUG;
     s->config.options.max_auth_attempts = 6;
-    for (size_t i = 0; i < SPT_LIST_MAX; i++) {
-        s->config.signatures[i] = spc_signature_at(i);
-        if (s->config.signatures[i] == NULL)
-            break;
-    }
+    stand_enable(s);
     for (size_t i = 0; i < sizeof s->session; i++)
         s->session[i] = (uint8_t)(i + 1);
     return s;
