@@ -25,6 +25,10 @@ struct sp_key {
 /* Keys have no server: their memory comes from the default allocator. */
 const spb_env *spk_env(void);
 
+/* Room for one more item behind `count`: the array, perhaps moved; NULL: out of memory, and the old
+ * one is as it was. */
+void *spk_grow(void *items, size_t count, size_t *capacity, size_t item_size);
+
 /* Makes a key around `pkey`, which it takes over whatever happens. */
 int spk_new(sp_key **key, spc_pkey *pkey, bool is_private);
 
