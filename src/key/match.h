@@ -22,15 +22,15 @@ bool spk_match_pattern(const char *pattern, const char *text);
 spk_match spk_match_names(const char *list, const char *text);
 /* A list of networks (192.0.2.0/24, 2001:db8::/32), addresses and address patterns, ! before those
  * that deny. A network with bits set beyond its mask is malformed. */
-spk_match spk_match_addresses(const char *list, const char *address);
+spk_match spk_match_addresses(const char *list, const char *peer);
 
 /* May a peer with this address and host name (NULL: unknown, its address stands in) come, by the
- * list of a "from" option? A NULL address: no. */
-bool spk_match_peer(const char *list, const char *address, const char *host);
+ * list of a "from" option? A NULL peer: no. */
+bool spk_match_peer(const char *list, const char *peer, const char *host);
 /* Is it a list that spk_match_peer can work with? */
 bool spk_match_peer_valid(const char *list);
 /* The list of a certificate's source-address: networks and addresses only, nothing negated. */
-bool spk_match_networks(const char *list, const char *address);
+bool spk_match_networks(const char *list, const char *peer);
 bool spk_match_networks_valid(const char *list);
 
 #endif
