@@ -155,8 +155,8 @@ typedef struct sp_protocol_options {
     }
 
 /* The default of an algorithm list, or NULL for an unknown kind. Kinds: "kex", "key" (host key),
- * "cipher", "mac", "compression", "sig" (public key authentication), "ca-sig" (certificates' signers).
- * Thread: any. */
+ * "cipher", "mac", "compression", "sig" (public key authentication), "ca-sig" (certificates'
+ * signers). Thread: any. */
 SP_API const char *sp_default_algorithms(const char *kind);
 /* All that this build has, in the same form. */
 SP_API const char *sp_supported_algorithms(const char *kind);

@@ -332,9 +332,8 @@ static int compile(sp_config *config, const sp_protocol_options *o, char *reason
         result = compile_list(config, "signature algorithm", o->signature_algorithms,
                               take_user_algorithm, &config->signature_list, true, reason, size);
     if (result == 0)
-        result =
-            compile_list(config, "CA signature algorithm", o->ca_signature_algorithms,
-                         take_ca_signature, &config->ca_signature_list, true, reason, size);
+        result = compile_list(config, "CA signature algorithm", o->ca_signature_algorithms,
+                              take_ca_signature, &config->ca_signature_list, true, reason, size);
     return result;
 }
 

@@ -1,7 +1,7 @@
 /* The names that a client's public key authentication goes by: a signature algorithm's own for a
  * plain key (RFC 8332, RFC 8709, RFC 5656), or that of a certificate (OpenSSH PROTOCOL.certkeys),
- * which stands for the same signature algorithm. SHA-1 signatures do not exist here, so neither does
- * "ssh-rsa-cert-v01@openssh.com" as the name of an algorithm. */
+ * which stands for the same signature algorithm. SHA-1 signatures do not exist here, so neither
+ * does "ssh-rsa-cert-v01@openssh.com" as the name of an algorithm. */
 #include "key/cert.h"
 #include "transport/config.h"
 

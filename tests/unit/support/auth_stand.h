@@ -23,7 +23,9 @@ typedef struct stand_record {
 
 struct spt_transport {
     struct sp_config config;
+    spa_trust trust;
     uint64_t now;
+    int64_t wall; /* seconds since 1970 */
     uint8_t session[32];
     uint8_t message;
     spb_buffer out;
@@ -114,6 +116,11 @@ static void stand_enable(stand *s)
     s->config.ca_signature_list = (char *)(uintptr_t)sp_default_algorithms("ca-sig");
 }
 
+static int64_t stand_wall(void *ctx)
+{
+    return ((stand *)ctx)->wall;
+}
+
 static stand *stand_new(void)
 {
     stand *s = calloc(1, sizeof *s);
@@ -128,6 +135,9 @@ static stand *stand_new(void)
     s->config.env.log_ctx = s;
     s->config.env.log_level = SP_LOG_DEBUG;
     s->config.options.max_auth_attempts = 6;
+    s->config.options.wall_clock = stand_wall;
+    s->config.options.wall_clock_ctx = s;
+    s->wall = 1000000000;
     stand_enable(s);
     for (size_t i = 0; i < sizeof s->session; i++)
         s->session[i] = (uint8_t)(i + 1);
@@ -218,6 +228,7 @@ int spt_authenticated(spt_transport *t)
 
 /* ---- the service itself ---- */
 #include "auth/auth.c"
+#include "auth/authorize.c"
 #include "auth/method_kbdint.c"
 #include "auth/method_none.c"
 #include "auth/method_password.c"
