@@ -31,6 +31,7 @@ void spn_free(spn_connection *c)
             spn_channel_remove(c->table[i]);
     spn_globals_drop(c);
     spn_settle(c);
+    spk_permissions_unref(c->permissions);
     spb_free(c->env, c->table);
     spb_free(c->env, c);
 }

@@ -118,7 +118,7 @@ static void parse_x11(spb_reader *r, spn_request_fields *fields)
 static bool pty_allowed(const spn_channel *ch, const spn_request *request)
 {
     (void)request;
-    return !ch->pty && ch->start == SPN_SETUP;
+    return !ch->pty && ch->start == SPN_SETUP && spn_may(ch->c, SPK_PERMIT_PTY);
 }
 
 static void pty_answered(spn_channel *ch, const spn_request *request, bool accepted)
@@ -130,7 +130,7 @@ static void pty_answered(spn_channel *ch, const spn_request *request, bool accep
 static bool agent_allowed(const spn_channel *ch, const spn_request *request)
 {
     (void)request;
-    return !ch->agent && ch->start == SPN_SETUP;
+    return !ch->agent && ch->start == SPN_SETUP && spn_may(ch->c, SPK_PERMIT_AGENT_FORWARDING);
 }
 
 static void agent_answered(spn_channel *ch, const spn_request *request, bool accepted)
@@ -142,7 +142,7 @@ static void agent_answered(spn_channel *ch, const spn_request *request, bool acc
 static bool x11_allowed(const spn_channel *ch, const spn_request *request)
 {
     (void)request;
-    return !ch->x11 && ch->start == SPN_SETUP;
+    return !ch->x11 && ch->start == SPN_SETUP && spn_may(ch->c, SPK_PERMIT_X11_FORWARDING);
 }
 
 static void x11_answered(spn_channel *ch, const spn_request *request, bool accepted)
@@ -160,7 +160,7 @@ static bool env_allowed(const spn_channel *ch, const spn_request *request)
 {
     size_t size = env_size(request);
     return ch->start == SPN_SETUP && ch->env_count < SPN_ENV_MAX && size <= SPN_ENV_BYTES_MAX &&
-           ch->env_bytes <= SPN_ENV_BYTES_MAX - size;
+           ch->env_bytes <= SPN_ENV_BYTES_MAX - size && !spn_variable_is_set(ch->c, request->text);
 }
 
 static void env_answered(spn_channel *ch, const spn_request *request, bool accepted)

@@ -58,6 +58,8 @@ static void free_parts(sp_server *server)
         sp_pool_free(server->pool);
     if (server->config != NULL)
         sp_config_unref(server->config);
+    sp_authorized_keys_free(server->authorized);
+    sp_revoked_keys_unref(server->revoked);
     spb_env env = server->env;
     spb_free(&env, server->lending.directory);
     spb_free(&env, server);
@@ -113,6 +115,10 @@ int sp_server_new(sp_server **out, const sp_server_options *options,
     server->listening =
         (sp_listen_options){SP_LISTEN_OPTIONS_INIT, copy.gateway_ports, copy.stream_local_bind_mask,
                             copy.stream_local_bind_unlink};
+    if (copy.authorized_client_keys != NULL)
+        server->authorized = sp_authorized_keys_ref(copy.authorized_client_keys);
+    if (copy.revoked_keys != NULL)
+        server->revoked = sp_revoked_keys_ref(copy.revoked_keys);
     atomic_init(&server->stop_asked, false);
     spb_list_init(&server->listeners);
     spb_list_init(&server->conns);
