@@ -82,6 +82,7 @@ static void lost(sp_conn *conn, const sp_conn_error *error)
             sps_channel_lost(conn->channels[i], error);
     sps_questions_cancel(conn);
     sps_forwards_cancel(conn);
+    sps_listeners_lost(conn);
     if (server->handlers.connection_lost != NULL)
         server->handlers.connection_lost(conn, error);
     sps_waiters_call(sps_conn_env(conn), &conn->waiters);
@@ -156,6 +157,7 @@ static void dispatch(sp_conn *conn, const sp_event *event)
     case SP_EVENT_AUTH_KBDINT:
     case SP_EVENT_AUTH_KBDINT_RESPONSE:
     case SP_EVENT_AUTH_COMPLETED:
+    case SP_EVENT_AUTH_CA_KEY:
         sps_auth_event(conn, event);
         break;
     case SP_EVENT_OPEN:
@@ -163,12 +165,17 @@ static void dispatch(sp_conn *conn, const sp_event *event)
         break;
     case SP_EVENT_REQUEST:
     case SP_EVENT_STARTED:
+    case SP_EVENT_OPENED:
+    case SP_EVENT_OPEN_FAILED:
     case SP_EVENT_DATA:
     case SP_EVENT_EOF:
     case SP_EVENT_PAUSE_WRITING:
     case SP_EVENT_RESUME_WRITING:
     case SP_EVENT_CHANNEL_CLOSED:
         sps_channel_event(conn, event);
+        break;
+    case SP_EVENT_GLOBAL_REQUEST:
+        sps_global_event(conn, event);
         break;
     case SP_EVENT_CANCELED:
         canceled_event(conn, event);
@@ -184,6 +191,8 @@ static void react(sp_conn *conn)
     sp_event event;
     while (conn->state == SPS_CONN_OPEN && sp_engine_next_event(conn->engine, &event) == 1)
         dispatch(conn, &event);
+    if (conn->accept_waits && conn->state == SPS_CONN_OPEN)
+        sps_listeners_resume(conn);
     if (conn->state == SPS_CONN_OPEN && !conn->authenticated &&
         sp_engine_authenticated(conn->engine)) {
         conn->authenticated = true;
@@ -358,11 +367,25 @@ void sps_conn_drop(sp_conn *conn)
 
 /* ---- the beginning ---- */
 
+/* Tells the engine where the peer is, and whose keys may log in. */
+static int introduce(sp_conn *conn)
+{
+    const sp_server *server = conn->server;
+    char host[SPL_HOST_SIZE];
+    bool known = spl_address_host(&conn->peer, host, sizeof host);
+
+    sp_engine_set_authorized_keys(conn->engine, server->authorized);
+    sp_engine_set_revoked_keys(conn->engine, server->revoked, NULL);
+    return sp_engine_set_peer_address(conn->engine, known ? host : NULL);
+}
+
 static int start_parts(sp_conn *conn, int fd)
 {
     sp_server *server = conn->server;
     int result =
         sp_engine_new(&conn->engine, server->config, server->pool, spl_loop_now(server->loop));
+    if (result == 0)
+        result = introduce(conn);
     if (result == 0)
         result = spl_timer_new(&conn->timer, server->loop, fired, conn);
     if (result == 0)
@@ -383,7 +406,10 @@ int sps_conn_start(sp_server *server, int fd)
     conn->task.run = run_task;
     spb_list_init(&conn->questions);
     spb_list_init(&conn->forwards);
+    spb_list_init(&conn->listeners);
     spb_list_init(&conn->waiters);
+    spl_peer_address(fd, &conn->peer);
+    spl_local_address(fd, &conn->local);
     int result = start_parts(conn, fd);
     if (result != 0) {
         close(fd);
@@ -394,8 +420,6 @@ int sps_conn_start(sp_server *server, int fd)
     }
     if (server->no_delay)
         spl_socket_no_delay(fd);
-    spl_peer_address(fd, &conn->peer);
-    spl_local_address(fd, &conn->local);
     conn->queue = spl_queue_ref(server->queue);
     conn->id = ++server->next_id;
     spb_list_append(&server->conns, &conn->link);

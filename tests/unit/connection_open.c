@@ -166,9 +166,9 @@ static void test_global_requests(void **state)
     setup_world(&w);
     give(&w, 80, "sb", "keepalive@openssh.com", 1);
     expect_sent(&w, 82, "");
-    give(&w, 80, "sbsu", "tcpip-forward", 1, "localhost", 80u);
+    give(&w, 80, "sbsu", "no-such-request", 1, "localhost", 80u);
     expect_sent(&w, 82, "");
-    give(&w, 80, "sbsu", "tcpip-forward", 0, "localhost", 80u);
+    give(&w, 80, "sbsu", "no-such-request", 0, "localhost", 80u);
     give(&w, 80, "sb", "keepalive@openssh.com", 0);
     expect_nothing_sent(&w);
     assert_int_equal(spn_keepalives_open(w.c), 0);
@@ -192,6 +192,7 @@ static void test_waits_for_release(void **state)
     live_blocks = 0;
     world_init(&w);
     assert_int_equal(spn_new(&w.c, &w.t), 0);
+    permit_all(&w);
     give(&w, 90, "suuu", "session", 7u, 1000u, 2000u);
     give(&w, 90, "suuu", "session", 8u, 1000u, 2000u);
     expect_no_event(&w);
