@@ -3,6 +3,7 @@
 #define SALLYPORT_H
 
 #include <sallyport/auth.h>
+#include <sallyport/direct.h>
 #include <sallyport/engine.h>
 #include <sallyport/key.h>
 #include <sallyport/process.h>
