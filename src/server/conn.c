@@ -303,6 +303,7 @@ void sps_conn_run(sp_conn *conn)
         more = flush(conn) != 0;
     }
     conn->running = false;
+    sps_direct_drained(conn);
     if (more)
         sps_conn_touch(conn);
     if (conn->state == SPS_CONN_OPEN)
@@ -383,6 +384,7 @@ int sps_conn_start(sp_server *server, int fd)
     conn->task.run = run_task;
     spb_list_init(&conn->questions);
     spb_list_init(&conn->forwards);
+    spb_list_init(&conn->drains);
     spb_list_init(&conn->waiters);
     int result = start_parts(conn, fd);
     if (result != 0) {
