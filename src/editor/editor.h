@@ -77,8 +77,9 @@ int spx_editor_new(spx_editor **out, const spb_env *env, const spx_config *confi
 void spx_editor_free(spx_editor *e); /* wipes all text; NULL is fine */
 
 /* Takes bytes from the terminal up to the end of the first event, and returns how many. The event's
- * type is SPX_EVENT_NONE exactly when nothing happened; then all bytes were taken. Sequences may be
- * cut anywhere. A line feed right behind a carriage return belongs to it. */
+ * type is SPX_EVENT_NONE when nothing happened; then all bytes were taken, or, with more than
+ * SPX_OUTPUT_MAX bytes waiting to be sent, none. Sequences may be cut anywhere. A line feed right
+ * behind a carriage return belongs to it. */
 size_t spx_editor_input(spx_editor *e, const void *data, size_t length, spx_event *event);
 
 /* The peer will send no more: a line begun is finished as if by Enter (SPX_EVENT_LINE), else the
