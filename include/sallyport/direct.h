@@ -19,8 +19,7 @@
  * - it must not block by other means; sp_run takes what blocks to the thread pool;
  * - large arrays belong on the heap, and so does what needs a deep stack (name look-ups: sp_run);
  * - calls that wait may be made only by the function itself, for its own `p`: elsewhere they return
- *   SP_ESTATE. For a write to another one's channel: sp_channel_write(sp_process_channel(other),
- * ..).
+ *   SP_ESTATE. What others may call says so (sp_process_tell, sp_process_wake).
  *
  * When the client leaves, or the server is freed, the call that waits returns SP_ECONN, and so does
  * every later one, at once; the function cleans up and returns. It is never torn down in the
@@ -94,8 +93,10 @@ SP_API ptrdiff_t sp_read_exactly(sp_process *p, void *buffer, size_t size);
 SP_API ptrdiff_t sp_read_until(sp_process *p, const char *separator, void *buffer, size_t size);
 /* Takes a line, stores it without its line end and with a NUL, returns its length. SP_EOF: no more
  * lines. SP_ELIMIT: longer than `size` - 1 or 64 KiB; the line is dropped to its end. A line ends
- * with LF or CR LF, on a terminal also with CR. On a terminal the line editor is at work (see
- * sp_process_set_editor). */
+ * with LF or CR LF, on a terminal also with CR.
+ * On a terminal the client edits the line (see sp_process_set_editor): it is valid UTF-8 without
+ * control characters, of up to 4095 bytes. ^D on an empty line is SP_EOF. ^C throws the line away
+ * and is SP_ESIGNAL ("INT") if sp_process_events asked for signals, else SP_ECANCELED. */
 SP_API ptrdiff_t sp_gets(sp_process *p, char *line, size_t size);
 /* Writes the prompt (which may be NULL), then as sp_gets. */
 SP_API ptrdiff_t sp_read_line(sp_process *p, const char *prompt, char *line, size_t size);
@@ -110,11 +111,15 @@ SP_API ptrdiff_t sp_puts(sp_process *p, const char *text); /* adds no line end *
 /* Of any length. */
 SP_API ptrdiff_t sp_printf(sp_process *p, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-/* To standard error (RFC 4254 5.2); only sessions have it. */
+/* To standard error (RFC 4254 5.2); only sessions have it. A terminal with the editor on shows it
+ * like the rest. */
 SP_API ptrdiff_t sp_write_err(sp_process *p, const void *bytes, size_t length);
 SP_API ptrdiff_t sp_puts_err(sp_process *p, const char *text);
 SP_API ptrdiff_t sp_printf_err(sp_process *p, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* For others, such as the function of another channel: takes what there is room for, without
+ * waiting, and returns how much. A line that is being edited moves out of the way. */
+SP_API ptrdiff_t sp_process_tell(sp_process *p, const char *text);
 /* No more output; reading goes on. */
 SP_API int sp_write_eof(sp_process *p);
 /* Waits until the channel's write buffer is empty: all has gone to the connection. */
@@ -142,8 +147,8 @@ SP_API void sp_process_events(sp_process *p, unsigned kinds);
  */
 SP_API const char *sp_process_signal(const sp_process *p);
 SP_API uint32_t sp_process_break_length(const sp_process *p); /* milliseconds, of the last one */
-/* SP_WAIT_WAKE happens to `p`: for functions that tell each other something. It is remembered if
- * `p` does not wait. From other threads: with sp_server_post. */
+/* For others: SP_WAIT_WAKE happens to `p`, for functions that tell each other something. It is
+ * remembered if `p` does not wait. From other threads: with sp_server_post. */
 SP_API void sp_process_wake(sp_process *p);
 
 /* ---- other work ---- */

@@ -12,6 +12,7 @@ void sps_direct_free(sp_process *p)
         return;
     const spb_env *env = spl_queue_env(p->channel->queue);
     spb_buffer_free(&p->input);
+    spx_editor_free(p->editor);
     spb_free(env, p->subsystems);
     spb_free(env, p);
 }
@@ -42,6 +43,9 @@ static void ended(sp_process *p)
     sp_server *server = p->server;
     sp_channel *channel = p->channel;
     p->fiber = NULL;
+    sps_direct_terminal_push(p);
+    spx_editor_free(p->editor);
+    p->editor = NULL;
     finish_channel(p);
     p->server = NULL;
     spl_timer_close(p->timer);
@@ -282,6 +286,7 @@ static bool on_eof(sp_channel *channel)
 static void on_resume(sp_channel *channel)
 {
     channel->direct->full = false;
+    sps_direct_terminal_push(channel->direct);
     sps_direct_wake(channel->direct, SPS_FOR_ROOM);
 }
 
@@ -383,9 +388,4 @@ int sp_process_exit_with_signal(sp_process *p, const char *name, bool core_dumpe
                                 const char *message, const char *language)
 {
     return sp_channel_exit_with_signal(p->channel, name, core_dumped, message, language);
-}
-
-void sp_process_set_editor(sp_process *p, bool on)
-{
-    p->editor_off = !on;
 }

@@ -8,6 +8,7 @@
 #define SPS_DIRECT_H
 
 #include "base/wire.h"
+#include "editor/editor.h"
 #include "loop/fiber.h"
 #include "server/process.h"
 
@@ -52,6 +53,8 @@ struct sp_process {
     size_t taken;       /* of `input`: read already */
     sps_process *child; /* NULL: none that we wait for */
     int child_status;
+    spx_editor *editor;       /* made when a terminal first needs it */
+    sp_term_size editor_size; /* as the editor knows it */
     bool stream;
     bool held; /* the channel's reading is paused */
     bool eof;
@@ -84,12 +87,29 @@ void sps_direct_take(sp_process *p, size_t length);
 /* Waits until there are more than `known` bytes, which must be less than what is kept. 0: there
  * are; SP_EOF: there will be no more; SP_ECONN, or an event that the reading calls return. */
 int sps_direct_more(sp_process *p, size_t known);
+/* The same without waiting: SP_EAGAIN. */
+int sps_direct_check(sp_process *p, size_t known);
+/* For what the reading calls look at. */
+void sps_direct_wait_input(sp_process *p);
 /* sp_gets without a terminal's editor. */
 ptrdiff_t sps_direct_plain_line(sp_process *p, char *line, size_t size);
 
 /* ---- direct_write.c ---- */
+/* After a write that the channel did not take: until it takes more. */
+void sps_direct_wait_room(sp_process *p);
 /* Waits until all is written: `length`, or an error. */
 ptrdiff_t sps_direct_write(sp_process *p, uint32_t type, const void *bytes, size_t length);
+
+/* ---- direct_terminal.c ---- */
+/* NULL: without an editor. */
+spx_editor *sps_direct_editor(sp_process *p);
+/* These two only with one. */
+ptrdiff_t sps_direct_terminal_write(sp_process *p, const void *bytes, size_t length);
+ptrdiff_t sps_direct_terminal_line(sp_process *p, const char *prompt, char *line, size_t size,
+                                   bool hidden);
+/* Sends what it has drawn: waits until all is sent; or what can be sent now. */
+int sps_direct_terminal_flush(sp_process *p);
+void sps_direct_terminal_push(sp_process *p);
 
 /* ---- direct_wait.c ---- */
 /* The first of `kinds` that has happened, which is then forgotten; 0: none. */

@@ -69,25 +69,34 @@ static int event_error(sp_process *p)
     }
 }
 
+int sps_direct_check(sp_process *p, size_t known)
+{
+    if (p->lost && !p->lost_in_order)
+        return SP_ECONN;
+    int event = p->lost ? 0 : event_error(p);
+    if (event != 0)
+        return event;
+    if (sps_direct_available(p) > known)
+        return 0;
+    if (p->eof)
+        return SP_EOF;
+    return p->lost ? SP_ECONN : SP_EAGAIN;
+}
+
+void sps_direct_wait_input(sp_process *p)
+{
+    if (p->input.length == 0 && p->input.capacity > IDLE_ROOM)
+        spb_buffer_free(&p->input);
+    hold(p, false);
+    sps_direct_wait(p, SPS_FOR_INPUT | SPS_FOR_EVENT);
+}
+
 int sps_direct_more(sp_process *p, size_t known)
 {
-    for (;;) {
-        if (p->lost && !p->lost_in_order)
-            return SP_ECONN;
-        int event = p->lost ? 0 : event_error(p);
-        if (event != 0)
-            return event;
-        if (sps_direct_available(p) > known)
-            return 0;
-        if (p->eof)
-            return SP_EOF;
-        if (p->lost)
-            return SP_ECONN;
-        if (p->input.length == 0 && p->input.capacity > IDLE_ROOM)
-            spb_buffer_free(&p->input);
-        hold(p, false);
-        sps_direct_wait(p, SPS_FOR_INPUT | SPS_FOR_EVENT);
-    }
+    int result;
+    while ((result = sps_direct_check(p, known)) == SP_EAGAIN)
+        sps_direct_wait_input(p);
+    return result;
 }
 
 static size_t copy_out(sp_process *p, void *buffer, size_t size)
@@ -266,12 +275,14 @@ ptrdiff_t sp_gets(sp_process *p, char *line, size_t size)
     return sp_read_line(p, NULL, line, size);
 }
 
-ptrdiff_t sp_read_line(sp_process *p, const char *prompt, char *line, size_t size)
+static ptrdiff_t read_line(sp_process *p, const char *prompt, char *line, size_t size, bool hidden)
 {
     if (size == 0)
         return SP_EINVAL;
     if (sps_direct_may_wait(p) != 0)
         return SP_ESTATE;
+    if (sps_direct_editor(p) != NULL)
+        return sps_direct_terminal_line(p, prompt, line, size, hidden);
     if (prompt != NULL) {
         ptrdiff_t n = sp_puts(p, prompt);
         if (n < 0)
@@ -280,7 +291,12 @@ ptrdiff_t sp_read_line(sp_process *p, const char *prompt, char *line, size_t siz
     return sps_direct_plain_line(p, line, size);
 }
 
+ptrdiff_t sp_read_line(sp_process *p, const char *prompt, char *line, size_t size)
+{
+    return read_line(p, prompt, line, size, false);
+}
+
 ptrdiff_t sp_read_password(sp_process *p, const char *prompt, char *line, size_t size)
 {
-    return sp_read_line(p, prompt, line, size);
+    return read_line(p, prompt, line, size, true);
 }

@@ -218,7 +218,10 @@ int sp_spawn(sp_process *p, const sp_spawn_options *given)
         return SP_EINVAL;
     options.exited = child_ended;
     options.data = p;
-    int result = sps_channel_spawn(p->channel, &options, &p->child);
+    int result = sps_direct_terminal_flush(p);
+    if (result != 0)
+        return result;
+    result = sps_channel_spawn(p->channel, &options, &p->child);
     if (result != 0)
         return result;
     hand_over(p);

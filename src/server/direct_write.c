@@ -7,6 +7,13 @@
 
 #define PRINTF_STACK 512
 
+void sps_direct_wait_room(sp_process *p)
+{
+    p->full = true;
+    while (p->full && !p->lost)
+        sps_direct_wait(p, SPS_FOR_ROOM);
+}
+
 ptrdiff_t sps_direct_write(sp_process *p, uint32_t type, const void *bytes, size_t length)
 {
     const uint8_t *at = bytes;
@@ -20,9 +27,7 @@ ptrdiff_t sps_direct_write(sp_process *p, uint32_t type, const void *bytes, size
         left -= (size_t)n;
         if (left == 0)
             return (ptrdiff_t)length;
-        p->full = true;
-        while (p->full && !p->lost)
-            sps_direct_wait(p, SPS_FOR_ROOM);
+        sps_direct_wait_room(p);
     }
 }
 
@@ -32,7 +37,10 @@ static ptrdiff_t write_type(sp_process *p, uint32_t type, const void *bytes, siz
         return SP_ESTATE;
     if (length > PTRDIFF_MAX || (type != SP_DATA_NORMAL && p->stream))
         return SP_EINVAL;
-    return sps_direct_write(p, type, bytes, length);
+    if (sps_direct_editor(p) != NULL)
+        return sps_direct_terminal_write(p, bytes, length);
+    int result = sps_direct_terminal_flush(p);
+    return result != 0 ? result : sps_direct_write(p, type, bytes, length);
 }
 
 static ptrdiff_t print(sp_process *p, uint32_t type, const char *format, va_list arguments)

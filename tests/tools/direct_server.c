@@ -355,7 +355,7 @@ static int run_wake(sp_process *p, const char *argument)
     char c;
     if (sp_read(sleeper, &c, 1) != SP_ESTATE || sp_sleep(sleeper, 0) != SP_ESTATE)
         return 1; /* only its own function may wait for it */
-    sp_channel_puts(sp_process_channel(sleeper), "from the other one\n");
+    sp_process_tell(sleeper, "from the other one\n");
     sp_process_wake(sleeper);
     return 0;
 }
@@ -432,16 +432,19 @@ static int answer_open(sp_open *open)
 {
     static const sp_direct_options options = {SP_DIRECT_OPTIONS_INIT, .subsystems = "other,echo",
                                               .released = released};
-    static const sp_direct_options strict = {SP_DIRECT_OPTIONS_INIT,
-                                             .refuse = SP_DIRECT_PTY | SP_DIRECT_SHELL,
-                                             .no_editor = true, .released = released};
+    static const sp_direct_options strict = {
+        SP_DIRECT_OPTIONS_INIT, .refuse = SP_DIRECT_PTY | SP_DIRECT_SHELL, .released = released};
+    static const sp_direct_options plain = {SP_DIRECT_OPTIONS_INIT, .no_editor = true,
+                                            .released = released};
     const char *name =
         sp_open_dest_host(open) != NULL ? sp_open_dest_host(open) : sp_open_dest_path(open);
     char *copy = name != NULL ? strdup(name) : NULL;
-    const sp_conn *conn = sp_open_conn(open);
-    bool is_strict = conn != NULL && pthread_equal(pthread_self(), loop_thread) != 0 &&
-                     strcmp(sp_conn_username(conn), "strict") == 0;
-    int result = sp_open_direct(open, serve, copy, is_strict ? &strict : &options);
+    bool here = pthread_equal(pthread_self(), loop_thread) != 0;
+    const char *user = here ? sp_conn_username(sp_open_conn(open)) : "later";
+    const sp_direct_options *chosen = strcmp(user, "strict") == 0  ? &strict
+                                      : strcmp(user, "plain") == 0 ? &plain
+                                                                   : &options;
+    int result = sp_open_direct(open, serve, copy, chosen);
     if (result != 0)
         free(copy);
     return result;
