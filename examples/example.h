@@ -148,4 +148,22 @@ static inline int example_room(int argc, char **argv, sp_session_handlers *sessi
     return example_run(&e, &handlers, session);
 }
 
+static inline sp_answer example_open_direct(sp_conn *conn, sp_open *open)
+{
+    const sp_process_fn *function = sp_server_data(sp_conn_server(conn));
+    return sp_answered(sp_open_direct(open, *function, NULL, NULL));
+}
+
+/* The same in direct style: one function serves each session. */
+static inline int example_direct(int argc, char **argv, sp_process_fn function)
+{
+    example e = example_arguments(argc, argv);
+    const sp_server_handlers handlers = {
+        SP_SERVER_HANDLERS_INIT,
+        .begin_auth = example_welcome,
+        .session_requested = example_open_direct,
+    };
+    return example_run(&e, &handlers, &function);
+}
+
 #endif

@@ -66,7 +66,11 @@ static inline sp_answer sp_answered(int result)
     X(-21, SP_ESTATE, "not allowed in this state")                                                 \
     X(-22, SP_ECANCELED, "canceled")                                                               \
     X(-23, SP_EPASSPHRASE, "a passphrase is needed, or it is wrong")                               \
-    X(-24, SP_EOF, "end of file")
+    X(-24, SP_EOF, "end of file")                                                                  \
+    X(-25, SP_ESIGNAL, "a signal came")                                                            \
+    X(-26, SP_ERESIZE, "the size of the terminal has changed")                                     \
+    X(-27, SP_EBREAK, "a break came")                                                              \
+    X(-28, SP_EWOKEN, "woken")
 
 typedef enum sp_error {
     SP_OK = 0,

@@ -101,6 +101,7 @@ void sp_channel_unref(sp_channel *channel)
         return;
     spl_queue *queue = channel->queue;
     sps_channel_free_state(channel);
+    sps_direct_free(channel->direct);
     spb_free(spl_queue_env(queue), channel);
     spl_queue_unref(queue);
 }

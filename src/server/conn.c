@@ -312,6 +312,7 @@ void sps_conn_run(sp_conn *conn)
         more = flush(conn) != 0;
     }
     conn->running = false;
+    sps_direct_drained(conn);
     if (more)
         sps_conn_touch(conn);
     if (conn->state == SPS_CONN_OPEN)
@@ -407,6 +408,7 @@ int sps_conn_start(sp_server *server, int fd)
     spb_list_init(&conn->questions);
     spb_list_init(&conn->forwards);
     spb_list_init(&conn->listeners);
+    spb_list_init(&conn->drains);
     spb_list_init(&conn->waiters);
     spl_peer_address(fd, &conn->peer);
     spl_local_address(fd, &conn->local);
