@@ -12,6 +12,7 @@
 #include <sallyport/auth.h>
 #include <sallyport/protocol.h>
 #include <sallyport/session.h>
+#include <sallyport/sign.h>
 #include <sallyport/stream.h>
 
 #ifdef __cplusplus
@@ -73,6 +74,12 @@ typedef struct sp_server_handlers {
                                       uint16_t orig_port);
     /* "direct-streamlocal@openssh.com" (OpenSSH PROTOCOL 2.4): the same for a UNIX socket. */
     sp_answer (*unix_connection_requested)(sp_conn *conn, sp_open *open, const char *dest_path);
+
+    /* -- host keys -- */
+    /* A host key made with sp_key_new_external has to sign `data` with `algorithm`: see
+     * <sallyport/sign.h>. Absent: refused, which ends a connection that needs this key. */
+    sp_answer (*sign)(sp_conn *conn, sp_sign *sign, const sp_key *key, const char *algorithm,
+                      const void *data, size_t length);
 } sp_server_handlers;
 #define SP_SERVER_HANDLERS_INIT .size = sizeof(sp_server_handlers)
 

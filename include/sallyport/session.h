@@ -83,13 +83,14 @@ SP_API const char *sp_request_value(const sp_request *request);   /* ENV */
 SP_API sp_channel *sp_request_channel(const sp_request *request); /* NULL when gone; the loop's */
 
 /* sp_work(question, function, data): the blocking function `function(question, data)` runs on the
- * thread pool and its return value answers. One name for the three. */
+ * thread pool and its return value answers. One name for all of them. */
 #if !defined(__cplusplus)
 #define sp_work(question, function, data)                                                          \
     _Generic((question), sp_auth *                                                                 \
              : sp_auth_work, sp_open *                                                             \
              : sp_open_work, sp_request *                                                          \
-             : sp_request_work)((question), (function), (data))
+             : sp_request_work, sp_sign *                                                          \
+             : sp_sign_work)((question), (function), (data))
 #endif
 
 /* ---- the channel ---- */
