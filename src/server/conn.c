@@ -170,6 +170,13 @@ static void dispatch(sp_conn *conn, const sp_event *event)
     case SP_EVENT_CHANNEL_CLOSED:
         sps_channel_event(conn, event);
         break;
+    case SP_EVENT_GLOBAL_REQUEST:
+        (void)sp_engine_answer_global(conn->engine, event->question, NULL);
+        break;
+    case SP_EVENT_OPENED:
+    case SP_EVENT_OPEN_FAILED:
+        sps_channel_event(conn, event);
+        break;
     case SP_EVENT_CANCELED:
         canceled_event(conn, event);
         break;
