@@ -148,7 +148,7 @@ void sps_conn_drop(sp_conn *conn);
 sp_engine *sps_conn_engine(const sp_conn *conn);
 const spb_env *sps_conn_env(const sp_conn *conn);
 
-/* ---- auth_events.c, session_events.c ---- */
+/* ---- auth_events.c, sign.c, session_events.c ---- */
 void sps_auth_event(sp_conn *conn, const sp_event *event);
 void sps_sign_event(sp_conn *conn, const sp_event *event);
 void sps_open_event(sp_conn *conn, const sp_event *event);

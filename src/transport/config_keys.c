@@ -42,8 +42,8 @@ static int take_key(sp_config *config, sp_key *key, const char *what, size_t i, 
                     size_t size)
 {
     if (key == NULL || !(sp_key_is_private(key) || sp_key_is_external(key)))
-        return spt_explain(SP_EINVAL, reason, size, "%s %zu is neither private nor external", what,
-                           i);
+        return spt_explain(SP_EINVAL, reason, size, "%s %zu is not a private key, nor external",
+                           what, i);
     for (size_t j = 0; j < config->all_key_count; j++) {
         if (sp_key_equal(config->host_keys[j], key))
             return spt_explain(SP_EINVAL, reason, size, "%s %zu is given twice", what, i);
@@ -54,16 +54,15 @@ static int take_key(sp_config *config, sp_key *key, const char *what, size_t i, 
 
 static int take_host_key(sp_config *config, sp_key *key, size_t i, char *reason, size_t size)
 {
-    int result = take_key(config, key, "host key", i, reason, size);
-    if (result != 0)
-        return result;
-    for (size_t j = 0; j < config->host_key_count; j++) {
+    for (size_t j = 0; key != NULL && j < config->host_key_count; j++) {
         if (sp_key_get_type(config->host_keys[j]) == sp_key_get_type(key))
             return spt_explain(SP_EINVAL, reason, size, "two host keys of type %s",
                                sp_key_type_name(key));
     }
-    config->host_key_count++;
-    return 0;
+    int result = take_key(config, key, "host key", i, reason, size);
+    if (result == 0)
+        config->host_key_count++;
+    return result;
 }
 
 /* An expired certificate is not refused: clients that check it will say so, and a server that does
