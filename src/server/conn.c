@@ -82,6 +82,7 @@ static void lost(sp_conn *conn, const sp_conn_error *error)
             sps_channel_lost(conn->channels[i], error);
     sps_questions_cancel(conn);
     sps_forwards_cancel(conn);
+    sps_agents_cancel(conn);
     if (server->handlers.connection_lost != NULL)
         server->handlers.connection_lost(conn, error);
     sps_waiters_call(sps_conn_env(conn), &conn->waiters);
@@ -390,6 +391,7 @@ int sps_conn_start(sp_server *server, int fd)
     conn->task.run = run_task;
     spb_list_init(&conn->questions);
     spb_list_init(&conn->forwards);
+    spb_list_init(&conn->agents);
     spb_list_init(&conn->waiters);
     int result = start_parts(conn, fd);
     if (result != 0) {

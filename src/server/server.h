@@ -81,6 +81,7 @@ struct sp_conn {
     spl_task task;
     spb_link questions;
     spb_link forwards; /* connections that are being made for opens */
+    spb_link agents;   /* signatures that are being made by an ssh-agent */
     spb_link waiters;
     struct sp_channel **channels; /* by number; NULL where none is open */
     uint32_t channel_room;
@@ -185,6 +186,9 @@ typedef struct sps_destination {
 /* Connects, then accepts the open and relays, or refuses it. */
 void sps_forward(sp_conn *conn, uint64_t question, uint32_t number, const sps_destination *to);
 void sps_forwards_cancel(sp_conn *conn);
+
+/* ---- agent.c ---- */
+void sps_agents_cancel(sp_conn *conn);
 
 /* ---- relay.c: a channel joined to a socket ---- */
 /* A channel for an open, whose bytes go to the socket and come from it. It owns the descriptor,
