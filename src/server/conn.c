@@ -83,6 +83,7 @@ static void lost(sp_conn *conn, const sp_conn_error *error)
     sps_questions_cancel(conn);
     sps_forwards_cancel(conn);
     sps_listeners_lost(conn);
+    sps_agents_cancel(conn);
     if (server->handlers.connection_lost != NULL)
         server->handlers.connection_lost(conn, error);
     sps_waiters_call(sps_conn_env(conn), &conn->waiters);
@@ -409,6 +410,7 @@ int sps_conn_start(sp_server *server, int fd)
     spb_list_init(&conn->forwards);
     spb_list_init(&conn->listeners);
     spb_list_init(&conn->drains);
+    spb_list_init(&conn->agents);
     spb_list_init(&conn->waiters);
     spl_peer_address(fd, &conn->peer);
     spl_local_address(fd, &conn->local);

@@ -11,6 +11,10 @@
 typedef struct spt_transport spt_transport;
 
 /* ---- for every room above ---- */
+/* The client's version line, NULL before it came. */
+const char *spt_peer_version(const spt_transport *t);
+/* How an RSA host key signs for this client outside of the exchange (OpenSSH PROTOCOL 2.5). */
+const char *spt_rsa_signature(const spt_transport *t);
 const sp_config *spt_config(const spt_transport *t);
 const spb_env *spt_env(const spt_transport *t);
 spb_pool *spt_pool(const spt_transport *t);

@@ -60,7 +60,6 @@ int spt_send_ignore(spt_transport *t, size_t length);
 uint64_t spt_last_received(const spt_transport *t);
 void spt_peer_disconnected(spt_transport *t, uint32_t code, spb_span text);
 const sp_conn_error *spt_error(const spt_transport *t); /* NULL: none */
-const char *spt_peer_version(const spt_transport *t);
 int spt_algorithms(const spt_transport *t, sp_algorithms *out);
 
 #endif
