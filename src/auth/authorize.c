@@ -114,12 +114,6 @@ int spa_options_permit(const spb_env *env, const char *options, const spk_peer *
         result = spk_authorized_find(list, carrier, who, permitted, reason);
     sp_authorized_keys_free(list);
     sp_key_unref(carrier);
-    /* Whose certificate it has to be is no matter of the carrier's: it would not be looked at. */
-    if (result == 0 && spk_option(*permitted, "principals", 0) != NULL) {
-        spk_permissions_unref(*permitted);
-        *permitted = NULL;
-        result = SP_ENOENT;
-    }
     if (result == SP_ENOENT) {
         *reason = "malformed key options";
         result = SP_EFORMAT;

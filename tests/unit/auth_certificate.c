@@ -508,7 +508,6 @@ static void options_of_the_answer(void **state)
     bench *b = *state;
     static const char *const bad[] = {
         "frobnicate",
-        "restrict,",
         "command=x",
         "cert-authority",
         "principals=\"a\"",
