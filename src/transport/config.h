@@ -43,9 +43,10 @@ struct sp_config {
     spt_host_algorithm host_algorithms[SPT_LIST_MAX];
     spt_user_algorithm user_algorithms[SPT_LIST_MAX]; /* accepted from clients */
     const char *compressions[4];
-    /* The name lists as sent in KEXINIT, and server-sig-algs. */
+    /* The name lists as sent in KEXINIT, and that for public key authentication. */
     char *kex_list, *host_key_list, *cipher_list, *mac_list, *compression_list, *signature_list;
     char *ca_signature_list; /* what certificates may be signed with */
+    char *server_sig_algs;   /* RFC 8308 3.1 */
 };
 
 /* config_keys.c. `*found` has no key if none fits. False: the name is unknown. */
