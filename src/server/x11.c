@@ -190,7 +190,7 @@ static bool accepted(void *data, int fd)
 static void accept_failed(void *data, int error)
 {
     const sps_display *display = data;
-    sps_lent_log(display->channel, "the X11 display", error);
+    sps_lent_accept_failed(display->channel, "the X11 display", error);
 }
 
 static const spl_acceptor_calls calls = {accepted, accept_failed};

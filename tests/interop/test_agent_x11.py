@@ -457,6 +457,37 @@ def test_answered_after_the_client_left(server, kind):
     server.wait("gone")
 
 
+@pytest.mark.parametrize(
+    "option,agent,x11",
+    [
+        ("", True, True),
+        ("no-agent-forwarding ", False, True),
+        ("no-X11-forwarding ", True, False),
+        ("restrict ", False, False),
+        ("restrict,agent-forwarding ", True, False),
+        ("restrict,X11-forwarding ", False, True),
+    ],
+)
+def test_key_forbids(start, keys, tmp_path, option, agent, x11):
+    """What the key does not permit is refused before anybody is asked."""
+    with open(keys.user() + ".pub", encoding="utf-8") as file:
+        (tmp_path / "authorized").write_text(option + file.read())
+    server = start("--authorized", tmp_path / "authorized")
+    with Raw(server.port) as raw:
+        raw.handshake()
+        raw.service()
+        raw.public_key("keys", keys.user())
+        _, theirs, _, _ = raw.open_session()
+        assert request(raw, theirs, AGENT) is agent
+        assert request(raw, theirs, "x11-req", *x11_fields()) is x11
+        assert request(raw, theirs, "exec", string("hold"))
+        server.wait("started")
+        with server.out.condition:
+            names = [event.get("event") for event in server.out.items]
+        assert ("agent-request" in names, "x11-request" in names) == (agent, x11)
+    server.clean()
+
+
 def test_replies_keep_their_order(server):
     with login(server, "later") as raw:
         _, theirs, _, _ = raw.open_session()
