@@ -9,6 +9,22 @@ static bool is_blank(uint8_t c)
     return c == ' ' || c == '\t';
 }
 
+static bool is_space(uint8_t c)
+{
+    return is_blank(c) || c == '\r' || c == '\n';
+}
+
+spb_span spk_trim(spb_span text)
+{
+    while (text.length > 0 && is_space(text.data[text.length - 1]))
+        text.length--;
+    while (text.length > 0 && is_space(text.data[0])) {
+        text.data++;
+        text.length--;
+    }
+    return text;
+}
+
 spb_span spk_take_word(spb_span *rest)
 {
     size_t length = 0;
@@ -59,17 +75,9 @@ int spk_parse_line(sp_key **key, spb_span line, const char **reason)
 
 bool spk_one_line(spb_span *text)
 {
-    spb_span line = *text;
-
-    while (line.length > 0 && is_blank(line.data[0])) {
-        line.data++;
-        line.length--;
-    }
-    while (line.length > 0 && memchr(" \t\r\n", line.data[line.length - 1], 4) != NULL)
-        line.length--;
-    *text = line;
-    return line.length > 0 && memchr(line.data, '\n', line.length) == NULL &&
-           memchr(line.data, '\0', line.length) == NULL;
+    *text = spk_trim(*text);
+    return text->length > 0 && memchr(text->data, '\n', text->length) == NULL &&
+           memchr(text->data, '\0', text->length) == NULL;
 }
 
 static int parse_text(sp_key **key, spb_span text)
