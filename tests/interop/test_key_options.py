@@ -325,6 +325,21 @@ def test_list_of_one_user(shop, serve, later):
         assert server.wait("keys")["result"] == "success"
 
 
+def test_list_that_comes_too_late(shop, serve):
+    """The client has gone on to another name: the list is not for that one."""
+    server = serve(user_authorized=shop.authorized(("", shop.key("user"))), user_later="keep")
+    with Raw(server.port) as raw:
+        raw.handshake()
+        raw.service()
+        raw.request("alice", "none")
+        raw.request("nokeys", "none")
+        assert failure(raw.answer())[0] == []
+        assert server.wait("begin")["result"] == "the connection or its channel is gone"
+        assert server.wait("keys")["result"] == "the connection or its channel is gone"
+        assert failure(raw.public_key("nokeys", shop.key("user")))[0] == []
+    assert not server.seen("login")
+
+
 def test_list_of_one_user_replaces_the_servers(shop, serve):
     server = serve(
         authorized=shop.authorized(("", shop.key("user"))),
