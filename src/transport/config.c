@@ -306,6 +306,26 @@ static int set_host_keys(sp_config *config, const sp_protocol_options *o, char *
     return 0;
 }
 
+/* server-sig-algs: the enabled names, and what those of certificates sign with. OpenSSH's client
+ * looks for the latter, also where a plain key may not use it. */
+static int set_server_sig_algs(sp_config *config, char *reason, size_t size)
+{
+    spb_buffer out;
+
+    spb_buffer_init(&out, &config->env, 4096);
+    spw_bytes(&out, config->signature_list, strlen(config->signature_list));
+    for (size_t i = 0; i < SPT_LIST_MAX && config->user_algorithms[i].name != NULL; i++) {
+        const char *name = config->user_algorithms[i].signature->name;
+        if (out.data == NULL || spb_name_in((spb_span){out.data, out.length}, name))
+            continue;
+        spw_u8(&out, ',');
+        spw_bytes(&out, name, strlen(name));
+    }
+    config->server_sig_algs = spw_ok(&out) ? spb_strndup(&config->env, out.data, out.length) : NULL;
+    spb_buffer_free(&out);
+    return config->server_sig_algs == NULL ? explain(SP_ENOMEM, reason, size, "out of memory") : 0;
+}
+
 static int compile(sp_config *config, const sp_protocol_options *o, char *reason, size_t size)
 {
     int result = check_numbers(o, reason, size);
@@ -334,6 +354,8 @@ static int compile(sp_config *config, const sp_protocol_options *o, char *reason
     if (result == 0)
         result = compile_list(config, "CA signature algorithm", o->ca_signature_algorithms,
                               take_ca_signature, &config->ca_signature_list, true, reason, size);
+    if (result == 0)
+        result = set_server_sig_algs(config, reason, size);
     return result;
 }
 
@@ -416,5 +438,6 @@ void sp_config_unref(sp_config *config)
     spb_free(&env, config->compression_list);
     spb_free(&env, config->signature_list);
     spb_free(&env, config->ca_signature_list);
+    spb_free(&env, config->server_sig_algs);
     spb_free(&env, config);
 }

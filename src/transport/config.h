@@ -31,9 +31,10 @@ struct sp_config {
     const spc_signature *host_signatures[SPT_LIST_MAX]; /* offered by us: a host key fits */
     spt_user_algorithm user_algorithms[SPT_LIST_MAX];   /* accepted from clients */
     const char *compressions[4];
-    /* The name lists as sent in KEXINIT, and server-sig-algs. */
+    /* The name lists as sent in KEXINIT, and that for public key authentication. */
     char *kex_list, *host_key_list, *cipher_list, *mac_list, *compression_list, *signature_list;
     char *ca_signature_list; /* what certificates may be signed with */
+    char *server_sig_algs;   /* RFC 8308 3.1 */
 };
 
 /* The host key that a signature algorithm fits; NULL: none. */
