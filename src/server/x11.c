@@ -184,6 +184,7 @@ static bool accepted(void *data, int fd)
         return true;
     }
     spl_timer_start(s->timer, server->lending.x11_setup_timeout_ms, 0);
+    ready(s, SPL_READABLE); /* the message may be there: then it is not gone with the oldest */
     return true;
 }
 

@@ -744,6 +744,24 @@ def test_x11_crowd_of_strangers(server):
             assert server.descriptors() <= before + 33
 
 
+def test_x11_crowd_all_around(server):
+    """The good one stands in the middle of a crowd that comes at once."""
+    with login(server) as raw:
+        _, lent = hold(server, raw, x11=x11_fields())
+        message = setup_message(read_cookie(lent))
+        with contextlib.ExitStack() as stack:
+            os.kill(server.pid, signal.SIGSTOP)
+            try:
+                programs = [stack.enter_context(connect_x11(lent["display"])) for _ in range(50)]
+                programs[10].sendall(message)
+            finally:
+                os.kill(server.pid, signal.SIGCONT)
+            _, theirs, reader = take_open(raw)
+            reader.text()
+            assert reader.u32() == programs[10].getsockname()[1]
+            confirm(raw, theirs)
+
+
 def test_x11_single_connection(server):
     with login(server) as raw:
         _, lent = hold(server, raw, x11=x11_fields(single=True))
