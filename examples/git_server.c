@@ -27,10 +27,9 @@ static bool understand(const char *command, char service[16], char name[64])
     int end = 0;
 
     if (sscanf(command, "git-%15[a-z-] '/%63[^'/]'%n", service, name, &end) != 2 || end == 0)
-        if (sscanf(command, "git-%15[a-z-] '%63[^'/]'%n", service, name, &end) != 2 || end == 0)
-            return false;
-    return command[end] == '\0' && name[strspn(name, letters)] == '\0' && name[0] != '.' &&
-           name[0] != '-' &&
+        (void)sscanf(command, "git-%15[a-z-] '%63[^'/]'%n", service, name, &end);
+    return end != 0 && command[end] == '\0' && name[strspn(name, letters)] == '\0' &&
+           name[0] != '.' && name[0] != '-' &&
            (strcmp(service, "upload-pack") == 0 || strcmp(service, "receive-pack") == 0);
 }
 
@@ -41,8 +40,8 @@ static int serve(sp_process *p, void *data)
     bool second = protocol != NULL && strcmp(protocol, "version=2") == 0;
     char service[16], name[64], path[4096];
     const char *const arguments[] = {"git", service, path, NULL};
-    const char *const environment[] = {
-        "PATH=/usr/bin:/bin", second ? "GIT_PROTOCOL=version=2" : "GIT_PROTOCOL=version=0", NULL};
+    const char *const environment[] = {"PATH=/usr/bin:/bin",
+                                       second ? "GIT_PROTOCOL=version=2" : NULL, NULL};
     sp_spawn_options git = SP_SPAWN_OPTIONS_INIT;
 
     git.program = "/usr/bin/git";
