@@ -63,7 +63,7 @@ static inline void example_stop_on_signals(sp_server *server)
 /* Makes a server, listens, runs until the server is stopped, and frees everything. */
 static inline int example_run(example *e, const sp_server_handlers *handlers, void *data)
 {
-    sp_server_options options = SP_SERVER_OPTIONS_INIT;
+    sp_server_options options = {SP_SERVER_OPTIONS_INIT};
     sp_server *server;
     char reason[256];
 

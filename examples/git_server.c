@@ -42,11 +42,9 @@ static int serve(sp_process *p, void *data)
     const char *const arguments[] = {"git", service, path, NULL};
     const char *const environment[] = {"PATH=/usr/bin:/bin",
                                        second ? "GIT_PROTOCOL=version=2" : NULL, NULL};
-    sp_spawn_options git = SP_SPAWN_OPTIONS_INIT;
+    const sp_spawn_options git = {SP_SPAWN_OPTIONS_INIT, .program = "/usr/bin/git",
+                                  .arguments = arguments, .environment = environment};
 
-    git.program = "/usr/bin/git";
-    git.arguments = arguments;
-    git.environment = environment;
     if (sp_process_command(p) == NULL || !understand(sp_process_command(p), service, name)) {
         sp_puts_err(p, "Only git clone, fetch and push are served here.\n");
         return 128;

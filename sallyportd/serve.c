@@ -42,7 +42,7 @@ static void fill_protocol(sp_protocol_options *to, const options *o, const host_
 static int make_server(program *p, const host_keys *keys)
 {
     const options *o = p->options;
-    sp_server_options to = SP_SERVER_OPTIONS_INIT;
+    sp_server_options to = {SP_SERVER_OPTIONS_INIT};
     sp_server_handlers handlers = {SP_SERVER_HANDLERS_INIT};
     char reason[256] = "";
     char *version = NULL;

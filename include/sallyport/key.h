@@ -64,10 +64,7 @@ typedef struct sp_private_options {
     const char *cipher; /* NULL: "aes256-ctr"; as for ssh-keygen -Z */
     uint32_t rounds;    /* of bcrypt_pbkdf; 0: 24; up to SP_BCRYPT_ROUNDS_MAX */
 } sp_private_options;
-#define SP_PRIVATE_OPTIONS_INIT                                                                    \
-    {                                                                                              \
-        .size = sizeof(sp_private_options)                                                         \
-    }
+#define SP_PRIVATE_OPTIONS_INIT .size = sizeof(sp_private_options)
 
 /* Writes a private key as text, without a NUL. `options` NULL: OpenSSH format, not encrypted.
  * `*length` is the room in and the size out; the caller wipes the text. Errors: SP_EINVAL (no

@@ -162,10 +162,7 @@ typedef struct sp_protocol_options {
     bool no_host_key_rotation; /* tells of none */
 } sp_protocol_options;
 
-#define SP_PROTOCOL_OPTIONS_INIT                                                                   \
-    {                                                                                              \
-        .size = sizeof(sp_protocol_options)                                                        \
-    }
+#define SP_PROTOCOL_OPTIONS_INIT .size = sizeof(sp_protocol_options)
 
 /* The default of an algorithm list, or NULL for an unknown kind. Kinds: "kex", "key" (host key),
  * "cipher", "mac", "compression", "sig" (public key authentication), "ca-sig" (certificates'

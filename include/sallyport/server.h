@@ -127,13 +127,11 @@ typedef struct sp_server_options {
     const sp_authorized_keys *authorized_client_keys;
     /* Keys, certificates and CAs that nobody may use, whoever accepts them. Referenced. */
     const sp_revoked_keys *revoked_keys;
-    size_t direct_stack_size;     /* of each function of <sallyport/direct.h>; 0: 64 KiB */
-    unsigned max_fibers;          /* such functions at once; 0: 10000; further ones are refused */
+    size_t direct_stack_size; /* of each function of <sallyport/direct.h>; 0: 64 KiB */
+    unsigned max_fibers;      /* such functions at once; 0: 10000; further ones are refused */
 } sp_server_options;
 #define SP_SERVER_OPTIONS_INIT                                                                     \
-    {                                                                                              \
-        .size = sizeof(sp_server_options), .protocol = SP_PROTOCOL_OPTIONS_INIT                    \
-    }
+    .size = sizeof(sp_server_options), .protocol = {SP_PROTOCOL_OPTIONS_INIT}
 
 /* ---- the server ---- */
 /* `handlers` is copied; `data` is the server's application data. `reason`, if not NULL, gets a

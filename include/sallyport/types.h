@@ -3,7 +3,8 @@
  *
  * Conventions of the whole API
  * - A function that can fail returns 0 (or a count) or a negative SP_E... number.
- * - A table or options struct starts with `size_t size`, set by its initialiser macro; every other
+ * - A table or options struct starts with `size_t size`, set by its initialiser macro, which comes
+ *   first in the braces: `{SP_SPAWN_OPTIONS_INIT, .program = "/bin/cat"}`. Every other
  *   member may stay zero, and zero means the default that its comment gives.
  * - `_new`/`_free` own, `_ref`/`_unref` share, getters lend: what a getter returns is valid as long
  *   as the object is, unless its comment says otherwise.

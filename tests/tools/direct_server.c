@@ -213,7 +213,7 @@ static int run_work(sp_process *p, const char *argument)
 static int spawn(sp_process *p, const char *command, bool pipes)
 {
     const char *const arguments[] = {"sh", "-c", command, NULL};
-    sp_spawn_options options = SP_SPAWN_OPTIONS_INIT;
+    sp_spawn_options options = {SP_SPAWN_OPTIONS_INIT};
     options.program = "/bin/sh";
     options.arguments = arguments;
     options.no_terminal = pipes;
@@ -227,7 +227,7 @@ static int run_spawn(sp_process *p, const char *argument)
 
 static int run_spawn_missing(sp_process *p, const char *argument)
 {
-    sp_spawn_options options = SP_SPAWN_OPTIONS_INIT;
+    sp_spawn_options options = {SP_SPAWN_OPTIONS_INIT};
     (void)argument;
     options.program = "/nowhere/nothing";
     int result = sp_spawn(p, &options);
@@ -556,7 +556,7 @@ int main(int argc, char **argv)
         .connection_requested = connection_requested,
         .unix_connection_requested = unix_connection_requested,
     };
-    sp_server_options options = SP_SERVER_OPTIONS_INIT;
+    sp_server_options options = {SP_SERVER_OPTIONS_INIT};
     sp_key *key = NULL;
     char reason[256] = "";
     pthread_t orders;

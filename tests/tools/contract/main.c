@@ -196,7 +196,7 @@ int main(int argc, char **argv)
 {
     static app a;
     static setup s = {
-        .app = &a, .options = SP_SERVER_OPTIONS_INIT, .address = "127.0.0.1", .control = true};
+        .app = &a, .options = {SP_SERVER_OPTIONS_INIT}, .address = "127.0.0.1", .control = true};
     pthread_t thread;
     event e;
 

@@ -213,7 +213,7 @@ int open_now(app *a, sp_open *open, bool small)
         .pause_writing = on_pause,
         .resume_writing = on_resume,
     };
-    sp_channel_options options = SP_CHANNEL_OPTIONS_INIT;
+    sp_channel_options options = {SP_CHANNEL_OPTIONS_INIT};
     options.window_size = 16384;
     options.window_max = 16384;
     options.packet_size = 4096;
