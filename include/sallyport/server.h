@@ -10,6 +10,7 @@
 #define SALLYPORT_SERVER_H
 
 #include <sallyport/auth.h>
+#include <sallyport/listen.h>
 #include <sallyport/protocol.h>
 #include <sallyport/session.h>
 #include <sallyport/stream.h>
@@ -81,6 +82,15 @@ typedef struct sp_server_handlers {
      * the library. sp_auth_cert has the certificate. Absent: refused. */
     sp_answer (*validate_ca_key)(sp_conn *conn, sp_auth *auth, const char *username,
                                  const sp_key *ca_key);
+
+    /* -- listening on the client's behalf: <sallyport/listen.h> -- */
+    /* "tcpip-forward" (RFC 4254 7.1): the client asks for connections to an address and a port (0:
+     * any) to be forwarded to it. `listen_host` as it wrote it: "" and "localhost" among others.
+     * SP_ACCEPT: the library listens and forwards. Absent: refused. */
+    sp_answer (*server_requested)(sp_conn *conn, sp_listen *listen, const char *listen_host,
+                                  uint16_t listen_port);
+    /* "streamlocal-forward@openssh.com" (OpenSSH PROTOCOL 2.4): the same for a UNIX socket. */
+    sp_answer (*unix_server_requested)(sp_conn *conn, sp_listen *listen, const char *listen_path);
 } sp_server_handlers;
 #define SP_SERVER_HANDLERS_INIT .size = sizeof(sp_server_handlers)
 
@@ -96,6 +106,12 @@ typedef struct sp_server_options {
     const sp_authorized_keys *authorized_client_keys;
     /* Keys, certificates and CAs that nobody may use, whoever accepts them. Referenced. */
     const sp_revoked_keys *revoked_keys;
+
+    /* Listening for clients: the members of sp_listen_options, for SP_ACCEPT. */
+    sp_gateway gateway_ports;
+    unsigned stream_local_bind_mask;
+    bool stream_local_bind_unlink;
+    unsigned max_listeners; /* of one connection; 0: 64; a further one is refused */
 } sp_server_options;
 #define SP_SERVER_OPTIONS_INIT                                                                     \
     {                                                                                              \
