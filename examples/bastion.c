@@ -34,6 +34,7 @@ static sp_answer connection_requested(sp_conn *conn, sp_open *open, const char *
         if (strcmp(g->hosts[i], wanted) == 0) {
             (void)printf("%s (%s) to %s\n", sp_conn_username(conn),
                          sp_cert_key_id(sp_conn_certificate(conn)), wanted);
+            (void)fflush(stdout);
             return SP_ACCEPT;
         }
     return sp_answered(

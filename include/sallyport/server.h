@@ -92,6 +92,7 @@ typedef struct sp_server_handlers {
      * the library. sp_auth_cert has the certificate. Absent: refused. */
     sp_answer (*validate_ca_key)(sp_conn *conn, sp_auth *auth, const char *username,
                                  const sp_key *ca_key);
+
     /* -- host keys -- */
     /* A host key made with sp_key_new_external has to sign `data` with `algorithm`: see
      * <sallyport/sign.h>. Absent: refused, which ends a connection that needs this key. */
