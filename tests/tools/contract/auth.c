@@ -1,6 +1,8 @@
 /* auth.c: the handlers that decide who may log in. */
 #include "contract.h"
 
+#include <stdlib.h>
+
 static sp_answer ask_auth(sp_conn *conn, sp_auth *auth, const char *handler, const char *word,
                           const char *text, sp_answer checked)
 {
@@ -36,25 +38,31 @@ static bool offered(sp_conn *conn, const char *word)
     return !has_words(username) || find_word(username, word, what, when);
 }
 
+/* Has the user had all of the password attempts that `word` allows? */
+static bool used_up(sp_conn *conn, const char *word)
+{
+    const client *c = sp_conn_data(conn);
+    char what[16], when[16];
+    return find_word(sp_conn_username(conn), word, what, when) &&
+           c->password_attempts >= strtoul(what, NULL, 10);
+}
+
 bool on_pk_supported(sp_conn *conn)
 {
-    return offered(conn, "pk");
+    return !used_up(conn, "limitpk") && offered(conn, "pk");
 }
 
 bool on_pw_supported(sp_conn *conn)
 {
-    const client *c = sp_conn_data(conn);
-    char what[16], when[16];
-    if (find_word(sp_conn_username(conn), "limit", what, when) &&
-        c->password_attempts >= strtoul(what, NULL, 10))
-        return false;
-    return offered(conn, "pw");
+    return !used_up(conn, "limit") && offered(conn, "pw");
 }
 
 sp_kbdint_support on_kbd_supported(sp_conn *conn)
 {
     const char *username = sp_conn_username(conn);
     char what[16], when[16];
+    if (used_up(conn, "limitkbd"))
+        return SP_KBDINT_NO;
     if (find_word(username, "aspw", what, when) || !has_words(username))
         return SP_KBDINT_AS_PASSWORD;
     return offered(conn, "kbd") ? SP_KBDINT_YES : SP_KBDINT_NO;

@@ -226,6 +226,42 @@ static void send_banner(session *s, const char *rest)
     end_session(s, 0);
 }
 
+static void print_one_of_environment(session *s, const char *rest)
+{
+    const char *value = sp_channel_get_environment(s->channel, rest);
+    sp_channel_printf(s->channel, "%s\n", value == NULL ? "(null)" : value);
+    end_session(s, 0);
+}
+
+static void on_waited(void *data)
+{
+    uint64_t *conn = data;
+    event e;
+    event_begin(&e, "waited");
+    event_number(&e, "conn", (int64_t)*conn);
+    event_end(&e);
+    free(conn);
+}
+
+/* Closes, and tells what the channel says of itself before and after, and when it is gone. */
+static void close_and_tell(session *s, const char *rest)
+{
+    uint64_t *conn = malloc(sizeof *conn);
+    event e;
+    (void)rest;
+    if (conn == NULL)
+        abort();
+    *conn = s->client->id;
+    event_begin(&e, "closing");
+    event_bool(&e, "before", sp_channel_is_closing(s->channel));
+    if (sp_channel_wait_closed(s->channel, on_waited, conn) < 0)
+        abort();
+    s->ended = true;
+    sp_channel_close(s->channel);
+    event_bool(&e, "after", sp_channel_is_closing(s->channel));
+    event_end(&e);
+}
+
 static void exit_twice(session *s, const char *rest)
 {
     int first = sp_channel_exit(s->channel, 5);
@@ -262,6 +298,8 @@ static const command_entry commands[] = {
     {"stderr", RUN_NONE, use_stderr},
     {"print", RUN_NONE, print_text},
     {"env", RUN_NONE, print_environment},
+    {"getenv", RUN_NONE, print_one_of_environment},
+    {"closing", RUN_NONE, close_and_tell},
     {"terminal", RUN_NONE, print_terminal},
     {"info", RUN_NONE, print_info},
     {"eof", RUN_SINK, half_close},

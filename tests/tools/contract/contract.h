@@ -13,7 +13,8 @@
  *            when the server stops), gone (after the connection or channel was lost), twice (yes,
  *            then the opposite, later), twicenow (the same in the handler)
  * Further words: off-pk off-pw off-kbd (the handler is there, the method is not offered), aspw
- * (keyboard-interactive as password), limit-N (passwords are offered for N attempts), banner.
+ * (keyboard-interactive as password), limit-N limitpk-N limitkbd-N (passwords, keys,
+ * keyboard-interactive are offered until N passwords were tried), banner.
  * "pw-required.change-accept-later" is a name. A name without a word that starts with a handler's
  * name is an ordinary user: keys of --authorized, the password "secret", keyboard-interactive as
  * password.
