@@ -136,7 +136,7 @@ static void backlog(void **state)
 {
     (void)state;
     for (unsigned wanted = 0; wanted < 20; wanted += 7) {
-        sp_server_options options = SP_SERVER_OPTIONS_INIT;
+        sp_server_options options = {SP_SERVER_OPTIONS_INIT};
         options.backlog = wanted;
         sp_server *server = server_with(&options);
         assert_int_equal(sp_server_listen(server, "127.0.0.1", 0), 0);
@@ -166,7 +166,7 @@ static void log_callback(void **state)
 
     (void)state;
     for (int i = 0; i < 2; i++) {
-        sp_server_options options = SP_SERVER_OPTIONS_INIT;
+        sp_server_options options = {SP_SERVER_OPTIONS_INIT};
         lines l = {0};
         options.protocol.log = take_line;
         options.protocol.log_ctx = &l;
