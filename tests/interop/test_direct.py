@@ -23,6 +23,8 @@ from rawssh import (
     CHANNEL_REQUEST,
     CHANNEL_SUCCESS,
     OPEN_CONFIRMATION,
+    OPEN_FAILURE,
+    Closed,
     Raw,
     Reader,
     boolean,
@@ -610,6 +612,63 @@ def test_bytes_before_an_orderly_close_are_read(direct):
         raw.send(bytes([CHANNEL_EOF]) + u32(theirs))
         raw.send(bytes([CHANNEL_CLOSE]) + u32(theirs))
         direct.said("heard last line")
+
+
+def whole_session(raw, command, data):
+    """A session on a terminal from its open to its end, whichever that is."""
+    raw.send(bytes([CHANNEL_OPEN]) + string("session") + u32(7) + u32(1 << 20) + u32(32768))
+    while (payload := raw.receive())[0] != OPEN_CONFIRMATION:
+        if payload[0] == OPEN_FAILURE:
+            return
+    reader = Reader(payload[1:])
+    reader.u32()
+    theirs = reader.u32()
+    size = u32(80) + u32(24) + u32(0) + u32(0)
+    raw.send(bytes([CHANNEL_REQUEST]) + u32(theirs) + string("pty-req") + boolean(False)
+             + string("xterm") + size + string(b"\0"))
+    raw.send(bytes([CHANNEL_REQUEST]) + u32(theirs) + string("exec") + boolean(True) + string(command))
+    raw.send(bytes([CHANNEL_DATA]) + u32(theirs) + string(data))
+    raw.send(bytes([CHANNEL_REQUEST]) + u32(theirs) + string("window-change") + boolean(False) + size)
+    raw.send(bytes([CHANNEL_EOF]) + u32(theirs))
+    closed = False
+    while (message := raw.receive()[0]) != CHANNEL_CLOSE:
+        if message == CHANNEL_FAILURE:
+            raw.send(bytes([CHANNEL_CLOSE]) + u32(theirs))
+            closed = True
+    if not closed:
+        raw.send(bytes([CHANNEL_CLOSE]) + u32(theirs))
+
+
+@pytest.mark.parametrize("command,data", [
+    ("password", b"secret\rshown\r"),
+    ("print", b""),
+    ("two", b"x\rabcdef"),
+    ("work 1", b""),
+    ("sleep 1", b""),
+    ("gets", b"one\r\x1b[Atwo\r" + b"z" * 9000 + b"\r"),
+], ids=["password", "print", "two", "work", "sleep", "gets"])
+def test_every_allocation_fails_once(direct, command, data):
+    """The n-th one in a session, for all n: the session or its connection ends, nothing else does."""
+    n, failed, raw = 0, True, None
+    while failed:
+        if raw is None:
+            raw = Raw(direct.port, login=("user", "x"))
+        mark = direct.mark()
+        direct.tell(f"fail {n}")
+        direct.said(f"fails at {n}", start=mark)
+        try:
+            whole_session(raw, command, data)
+        except (Closed, OSError):
+            raw.sock.close()
+            raw = None
+        mark = direct.mark()
+        direct.tell("fail -1")
+        failed = "1" in direct.out.wait(lambda line: line.startswith("failed "), start=mark)
+        direct.settle(fibers=0, channels=0)
+        n += 1
+    assert n > 10
+    with Raw(direct.port, login=("user", "x")) as raw:
+        whole_session(raw, "status 0", b"")
 
 
 @pytest.mark.parametrize("command", ["gets", "sleep 1000000", "work 700", "flood", "spawn sleep 99"])

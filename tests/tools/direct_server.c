@@ -495,12 +495,25 @@ static sp_answer begin_auth(sp_conn *conn, sp_auth *auth, const char *username)
 /* ---- memory that is counted ---- */
 
 static atomic_size_t bytes_held;
+static atomic_int until_failure; /* this many more succeed, then one fails; negative: all do */
+static atomic_bool has_failed;
+
+static bool fails_now(void)
+{
+    int left = atomic_load(&until_failure);
+    if (left < 0)
+        return false;
+    atomic_store(&until_failure, left - 1);
+    if (left == 0)
+        atomic_store(&has_failed, true);
+    return left == 0;
+}
 
 static void *counted_realloc(void *ctx, void *ptr, size_t size)
 {
     (void)ctx;
     size_t *old = ptr == NULL ? NULL : (size_t *)ptr - 2;
-    size_t *fresh = realloc(old, size + 16);
+    size_t *fresh = fails_now() ? NULL : realloc(old, size + 16);
     if (fresh == NULL)
         return NULL;
     if (old != NULL)
@@ -540,9 +553,15 @@ static void *read_orders(void *data)
 {
     char line[100];
     (void)data;
-    while (fgets(line, sizeof line, stdin) != NULL)
+    while (fgets(line, sizeof line, stdin) != NULL) {
         if (strcmp(line, "stats\n") == 0)
             (void)sp_server_post(server, say_stats, NULL);
+        if (strncmp(line, "fail ", 5) == 0) {
+            say("failed %d", atomic_exchange(&has_failed, false));
+            atomic_store(&until_failure, atoi(line + 5));
+            say("fails at %d", atoi(line + 5));
+        }
+    }
     sp_server_stop(server);
     return NULL;
 }
@@ -561,6 +580,7 @@ int main(int argc, char **argv)
     char reason[256] = "";
     pthread_t orders;
 
+    atomic_init(&until_failure, -1);
     options.protocol.allocator = (sp_allocator){NULL, counted_alloc, counted_realloc, counted_free};
     options.protocol.max_sessions = 1024;
     options.max_fibers = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 0;
