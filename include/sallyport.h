@@ -5,6 +5,7 @@
 #include <sallyport/auth.h>
 #include <sallyport/engine.h>
 #include <sallyport/key.h>
+#include <sallyport/listen.h>
 #include <sallyport/process.h>
 #include <sallyport/protocol.h>
 #include <sallyport/server.h>

@@ -10,6 +10,7 @@
 #define SALLYPORT_SERVER_H
 
 #include <sallyport/auth.h>
+#include <sallyport/listen.h>
 #include <sallyport/protocol.h>
 #include <sallyport/session.h>
 #include <sallyport/sign.h>
@@ -75,6 +76,15 @@ typedef struct sp_server_handlers {
     /* "direct-streamlocal@openssh.com" (OpenSSH PROTOCOL 2.4): the same for a UNIX socket. */
     sp_answer (*unix_connection_requested)(sp_conn *conn, sp_open *open, const char *dest_path);
 
+    /* -- listening on the client's behalf: <sallyport/listen.h> -- */
+    /* "tcpip-forward" (RFC 4254 7.1): the client asks for connections to an address and a port (0:
+     * any) to be forwarded to it. `listen_host` as it wrote it: "" and "localhost" among others.
+     * SP_ACCEPT: the library listens and forwards. Absent: refused. */
+    sp_answer (*server_requested)(sp_conn *conn, sp_listen *listen, const char *listen_host,
+                                  uint16_t listen_port);
+    /* "streamlocal-forward@openssh.com" (OpenSSH PROTOCOL 2.4): the same for a UNIX socket. */
+    sp_answer (*unix_server_requested)(sp_conn *conn, sp_listen *listen, const char *listen_path);
+
     /* -- host keys -- */
     /* A host key made with sp_key_new_external has to sign `data` with `algorithm`: see
      * <sallyport/sign.h>. Absent: refused, which ends a connection that needs this key. */
@@ -91,6 +101,12 @@ typedef struct sp_server_options {
     unsigned max_connections;     /* 0: 10000; a further one is closed at once */
     unsigned max_unauthenticated; /* of these, not logged in; 0: 1000 */
     bool tcp_no_delay_off;        /* Nagle's algorithm; zero: TCP_NODELAY is set */
+
+    /* Listening for clients: the members of sp_listen_options, for SP_ACCEPT. */
+    sp_gateway gateway_ports;
+    unsigned stream_local_bind_mask;
+    bool stream_local_bind_unlink;
+    unsigned max_listeners; /* of one connection; 0: 64; a further one is refused */
 } sp_server_options;
 #define SP_SERVER_OPTIONS_INIT                                                                     \
     {                                                                                              \

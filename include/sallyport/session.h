@@ -23,6 +23,7 @@ struct sp_conn;
 typedef struct sp_channel sp_channel;
 typedef struct sp_request sp_request;
 typedef struct sp_open sp_open;
+typedef struct sp_listen sp_listen; /* all of it but sp_listen_work: <sallyport/listen.h> */
 
 /* Every member may be absent (NULL). Defaults: requests that start something are refused; the
  * terminal and environment are recorded, for the getters below. */
@@ -82,6 +83,9 @@ SP_API const char *sp_request_text(const sp_request *request);
 SP_API const char *sp_request_value(const sp_request *request);   /* ENV */
 SP_API sp_channel *sp_request_channel(const sp_request *request); /* NULL when gone; the loop's */
 
+SP_API sp_answer sp_listen_work(sp_listen *listen, sp_answer (*work)(sp_listen *listen, void *data),
+                                void *data);
+
 /* sp_work(question, function, data): the blocking function `function(question, data)` runs on the
  * thread pool and its return value answers. One name for all of them. */
 #if !defined(__cplusplus)
@@ -89,7 +93,8 @@ SP_API sp_channel *sp_request_channel(const sp_request *request); /* NULL when g
     _Generic((question), sp_auth *                                                                 \
              : sp_auth_work, sp_open *                                                             \
              : sp_open_work, sp_request *                                                          \
-             : sp_request_work, sp_sign *                                                          \
+             : sp_request_work, sp_listen *                                                        \
+             : sp_listen_work, sp_sign *                                                           \
              : sp_sign_work)((question), (function), (data))
 #endif
 

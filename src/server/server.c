@@ -7,6 +7,7 @@
 #define BACKLOG 128u
 #define CONNECTIONS_MAX 10000u
 #define UNAUTHENTICATED_MAX 1000u
+#define LISTENERS_MAX 64u
 
 bool sps_copy_sized(void *to, size_t to_size, const void *from)
 {
@@ -85,6 +86,10 @@ int sp_server_new(sp_server **out, const sp_server_options *options,
     server->max_connections = copy.max_connections != 0 ? copy.max_connections : CONNECTIONS_MAX;
     server->max_unauthenticated =
         copy.max_unauthenticated != 0 ? copy.max_unauthenticated : UNAUTHENTICATED_MAX;
+    server->max_listeners = copy.max_listeners != 0 ? copy.max_listeners : LISTENERS_MAX;
+    server->listening =
+        (sp_listen_options){SP_LISTEN_OPTIONS_INIT, copy.gateway_ports, copy.stream_local_bind_mask,
+                            copy.stream_local_bind_unlink};
     atomic_init(&server->stop_asked, false);
     spb_list_init(&server->listeners);
     spb_list_init(&server->conns);

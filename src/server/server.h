@@ -43,8 +43,10 @@ struct sp_server {
     unsigned backlog;
     unsigned max_connections;
     unsigned max_unauthenticated;
-    spl_task task;          /* looks whether all is closed */
-    spl_timer *drain_timer; /* made when needed */
+    unsigned max_listeners;
+    sp_listen_options listening; /* for those of clients */
+    spl_task task;               /* looks whether all is closed */
+    spl_timer *drain_timer;      /* made when needed */
     spb_link listeners;
     spb_link conns;
     spb_link timers;
@@ -80,8 +82,10 @@ struct sp_conn {
     uint64_t timer_due; /* UINT64_MAX: not running */
     spl_task task;
     spb_link questions;
-    spb_link forwards; /* connections that are being made for opens */
-    spb_link agents;   /* signatures that are being made by an ssh-agent */
+    spb_link forwards;  /* connections that are being made for opens */
+    spb_link agents;    /* signatures that are being made by an ssh-agent */
+    spb_link listeners; /* what the client has had us listen on */
+    unsigned listener_count;
     spb_link waiters;
     struct sp_channel **channels; /* by number; NULL where none is open */
     uint32_t channel_room;
@@ -97,6 +101,7 @@ struct sp_conn {
     bool blocked;       /* the socket takes no more for now */
     bool authenticated; /* counted as such */
     bool kbdint_as_password;
+    bool accept_waits; /* a listener has accepted what no channel could be had for */
 };
 
 typedef struct sps_variable {
@@ -125,6 +130,7 @@ struct sp_channel {
     bool spawned; /* a process was joined: the handlers for its events are silent from then on */
     bool closing;
     bool lost;
+    bool own; /* we opened it */
 };
 
 /* ---- server.c, listen.c, lifecycle.c ---- */
@@ -176,6 +182,24 @@ void sps_channel_free_state(sp_channel *channel);
  * refused or is gone, the handlers were told that, and the channel is let go. */
 void sps_open_serve(sp_conn *conn, uint64_t question, uint32_t number, sp_channel *channel,
                     const sp_channel_options *options);
+
+bool sps_stream_handlers(const sp_stream_handlers *given, sp_session_handlers *handlers);
+
+/* ---- to_client.c: channels that we open ---- */
+/* Asks the client for a channel, which is the connection's from success on. On failure nothing has
+ * happened to it; SP_ELIMIT: there is no room for another channel now. */
+int sps_open_to_client(sp_conn *conn, const sp_open_request *what,
+                       const sp_channel_options *options, sp_channel *channel);
+/* The second half of it: `channel` stands for the engine's channel `number`, which is taken back on
+ * failure. */
+int sps_own_attach(sp_conn *conn, uint32_t number, sp_channel *channel);
+void sps_opened_event(sp_channel *channel);
+void sps_open_failed_event(sp_channel *channel, const sp_event *event);
+
+/* ---- listen_question.c, listener.c, accept.c: listening for the client ---- */
+void sps_global_event(sp_conn *conn, const sp_event *event);
+void sps_listeners_lost(sp_conn *conn);
+void sps_listeners_resume(sp_conn *conn); /* there may be room for channels again */
 
 /* ---- forward.c: the library connects for an open ---- */
 typedef struct sps_destination {

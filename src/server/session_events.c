@@ -120,6 +120,12 @@ void sps_channel_event(sp_conn *conn, const sp_event *event)
         if (channel->handlers.session_started != NULL)
             channel->handlers.session_started(channel);
         break;
+    case SP_EVENT_OPENED:
+        sps_opened_event(channel);
+        break;
+    case SP_EVENT_OPEN_FAILED:
+        sps_open_failed_event(channel, event);
+        break;
     case SP_EVENT_DATA:
         data_event(channel, event);
         break;
