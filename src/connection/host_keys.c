@@ -80,7 +80,7 @@ size_t spn_proof_room(const spn_connection *c)
         (void)sp_key_blob(config->host_keys[i], &length);
         longest = length > longest ? length : longest;
     }
-    return 3 * 4 + strlen(PROVE) + spt_session_id(c->transport).length + longest;
+    return (size_t)3 * 4 + strlen(PROVE) + spt_session_id(c->transport).length + longest;
 }
 
 static uint8_t *put_string(uint8_t *at, const void *data, size_t length)

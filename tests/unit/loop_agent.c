@@ -132,6 +132,16 @@ static void end(agent *a)
     unlink(path);
 }
 
+/* Connects and leaves: an agent that still waits for its connection has had one. */
+static void come_and_go(void)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    memcpy(address.sun_path, path, strlen(path));
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+    close(fd);
+}
+
 static const spb_span request = {(const uint8_t *)"\x0b", 1};
 
 static outcome ask(const char *where)
@@ -277,7 +287,7 @@ static void out_of_memory(void **state)
         spl_loop_free(o.loop);
         assert_int_equal(live, 0);
         if (o.length == 0) /* for the agent's thread: somebody has to come */
-            (void)ask(path);
+            come_and_go();
         end(&a);
     }
 }
