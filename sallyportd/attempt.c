@@ -15,6 +15,7 @@
 
 typedef struct attempt {
     login *login;
+    options *options; /* counted: those of its user name */
     sp_auth *auth;
     login_method method;
     bool is_query; /* the client only asks whether a key would do */
@@ -34,17 +35,17 @@ static bool chain_usable(const options *o, const method_chain *chain)
 
 static bool chain_wants(const login *l, size_t index, login_method method)
 {
-    const method_chain *chain = &l->program->options->chains[index];
+    const method_chain *chain = &l->options->chains[index];
 
     return l->positions[index] < chain->length &&
            chain->methods[l->positions[index]] == (uint8_t)method &&
-           chain_usable(l->program->options, chain);
+           chain_usable(l->options, chain);
 }
 
 /* Takes each list that wants the method one step on. True: one of them is at its end. */
 static bool advance(login *l, login_method method)
 {
-    const options *o = l->program->options;
+    const options *o = l->options;
     bool complete = o->chain_count == 0;
 
     for (size_t i = 0; i < o->chain_count; i++)
@@ -64,7 +65,7 @@ static void count_key(const sp_conn *conn, login *l)
 
 bool attempt_possible(sp_conn *conn, login *l, login_method method)
 {
-    const options *o = l->program->options;
+    const options *o = l->options;
 
     count_key(conn, l);
 
@@ -109,14 +110,14 @@ static void work(void *data)
 
     switch (a->method) {
     case METHOD_PUBLIC_KEY:
-        a->right = authorize_key(p, sp_auth_key(a->auth));
+        a->right = authorize_key(p, a->options, sp_auth_key(a->auth));
         break;
     case METHOD_PASSWORD:
-        a->right = password_check(p, sp_auth_password(a->auth));
+        a->right = password_check(p->account, a->options, sp_auth_password(a->auth));
         break;
     case METHOD_KBDINT:
-        a->right =
-            sp_auth_response_count(a->auth) == 1 && password_check(p, sp_auth_response(a->auth, 0));
+        a->right = sp_auth_response_count(a->auth) == 1 &&
+                   password_check(p->account, a->options, sp_auth_response(a->auth, 0));
         break;
     case METHOD_NONE:
         break;
@@ -138,6 +139,7 @@ static void log_failure(const attempt *a)
 static void attempt_free(attempt *a)
 {
     sp_auth_release(a->auth);
+    options_unref(a->options);
     login_unref(a->login);
     free(a);
 }
@@ -147,7 +149,7 @@ static void finish(void *data)
     attempt *a = data;
     const program *p = a->login->program;
     bool root_refused = a->method != METHOD_PUBLIC_KEY && p->account->uid == 0 &&
-                        p->options->permit_root_login != ROOT_YES;
+                        a->options->permit_root_login != ROOT_YES;
 
     if (a->right && a->known && !root_refused) {
         (void)answer_right(a);
@@ -189,7 +191,9 @@ sp_answer attempt_start(sp_conn *conn, sp_auth *auth, login_method method)
     l->proof[0] = '\0';
     if (method == METHOD_PUBLIC_KEY)
         describe_key(l, sp_auth_key(auth));
+    a->options = options_ref(l->options);
     if (sp_server_work(sp_conn_server(conn), work, finish, a) != 0) {
+        options_unref(a->options);
         free(a);
         return SP_REJECT;
     }

@@ -47,13 +47,12 @@ static void report_line(void *ctx, unsigned line, const char *reason)
 }
 
 /* NULL: no such file, or not one to trust. */
-static sp_authorized_keys *load(const program *p, char *path)
+static sp_authorized_keys *load(const program *p, const options *o, bool own, char *path)
 {
     /* Our own file: the walk up ends at the state directory. */
-    const file_rules rules = {.strict = p->options->strict_modes != 0,
+    const file_rules rules = {.strict = o->strict_modes != 0,
                               .uid = p->account->uid,
-                              .home = p->client_key_accepted ? p->account->state_directory
-                                                             : p->account->home};
+                              .home = own ? p->account->state_directory : p->account->home};
     sp_authorized_keys *list = NULL;
     char problem[512];
     size_t length;
@@ -74,20 +73,21 @@ static sp_authorized_keys *load(const program *p, char *path)
 }
 
 /* Calls `look` with each file's keys until it says enough. */
-static void each_list(const program *p, bool (*look)(const sp_authorized_keys *list, void *data),
-                      void *data)
+static void each_list(const program *p, const options *o,
+                      bool (*look)(const sp_authorized_keys *list, void *data), void *data)
 {
-    const string_list *patterns = &p->options->authorized_keys_files;
-    size_t count = p->client_key_accepted ? 1 : patterns->count;
+    const string_list *patterns = &o->authorized_keys_files;
+    /* A Match block may name files after all. */
+    bool own = p->client_key_accepted && !options_is_given(o, "AuthorizedKeysFile");
+    size_t count = own ? 1 : patterns->count;
     bool enough = false;
 
     for (size_t i = 0; i < count && !enough; i++) {
-        if (!p->client_key_accepted && strcasecmp(patterns->items[i], "none") == 0)
+        if (!own && strcasecmp(patterns->items[i], "none") == 0)
             continue;
-        char *path = p->client_key_accepted
-                         ? text_format("%s/" CLIENT_KEY_NAME ".pub", p->account->state_directory)
+        char *path = own ? text_format("%s/" CLIENT_KEY_NAME ".pub", p->account->state_directory)
                          : expand(patterns->items[i], p->account);
-        sp_authorized_keys *list = path != NULL ? load(p, path) : NULL;
+        sp_authorized_keys *list = path != NULL ? load(p, o, own, path) : NULL;
         if (list != NULL)
             enough = look(list, data);
         sp_authorized_keys_free(list);
@@ -108,13 +108,13 @@ static bool look_for_key(const sp_authorized_keys *list, void *data)
     return search->found;
 }
 
-bool authorize_key(const program *p, const sp_key *key)
+bool authorize_key(const program *p, const options *o, const sp_key *key)
 {
     key_search search = {key, false};
 
-    if (sp_key_get_type(key) == SP_KEY_RSA && sp_key_bits(key) < p->options->required_rsa_size)
+    if (sp_key_get_type(key) == SP_KEY_RSA && sp_key_bits(key) < o->required_rsa_size)
         return false;
-    each_list(p, look_for_key, &search);
+    each_list(p, o, look_for_key, &search);
     return search.found;
 }
 
@@ -126,10 +126,10 @@ static bool count_keys(const sp_authorized_keys *list, void *data)
     return false;
 }
 
-size_t authorize_count(const program *p)
+size_t authorize_count(const program *p, const options *o)
 {
     size_t count = 0;
 
-    each_list(p, count_keys, &count);
+    each_list(p, o, count_keys, &count);
     return count;
 }

@@ -5,8 +5,8 @@
 #include "program.h"
 
 /* Is the key in one of the user's files, as they are now? */
-bool authorize_key(const program *p, const sp_key *key);
+bool authorize_key(const program *p, const options *o, const sp_key *key);
 /* How many keys there are now; says in the log why a file was passed over. */
-size_t authorize_count(const program *p);
+size_t authorize_count(const program *p, const options *o);
 
 #endif

@@ -72,7 +72,7 @@ static int put_account(string_list *list, const account *a)
 int environment_make(string_list *list, const login *l, const sp_channel *channel,
                      const char *original)
 {
-    const options *o = l->program->options;
+    const options *o = l->options;
     const char *terminal = sp_channel_get_terminal_type(channel);
     int bad = put_clients(list, channel);
 

@@ -19,9 +19,9 @@ static sp_answer connection_requested(sp_conn *conn, sp_open *open, const char *
 {
     const login *l = sp_conn_data(conn);
 
-    if (l == NULL || l->program->options->disable_forwarding ||
-        (l->program->options->tcp_forwarding & FORWARD_LOCAL) == 0 ||
-        !permit_allows(&l->program->options->permit_open, dest_host, dest_port)) {
+    if (l == NULL || l->options->disable_forwarding ||
+        (l->options->tcp_forwarding & FORWARD_LOCAL) == 0 ||
+        !permit_allows(&l->options->permit_open, dest_host, dest_port)) {
         log_info("Received request from %.255s port %u to connect to host %.255s port %u, but the "
                  "request was denied.",
                  orig_host, (unsigned)orig_port, dest_host, (unsigned)dest_port);
@@ -37,8 +37,8 @@ static sp_answer unix_connection_requested(sp_conn *conn, sp_open *open, const c
 {
     const login *l = sp_conn_data(conn);
 
-    if (l == NULL || l->program->options->disable_forwarding ||
-        (l->program->options->streamlocal_forwarding & FORWARD_LOCAL) == 0) {
+    if (l == NULL || l->options->disable_forwarding ||
+        (l->options->streamlocal_forwarding & FORWARD_LOCAL) == 0) {
         log_info("Received request to connect to path %.255s, but the request was denied.",
                  dest_path);
         return refuse(open);

@@ -29,7 +29,7 @@ option_result read_paths(const keyword *k, const option_values *values, options 
                          option_problem *problem)
 {
     char *path = NULL;
-    option_result result = place_path(k, values->words->items[0], &path, problem);
+    option_result result = place_path(k, o, values->words->items[0], &path, problem);
 
     if (result == OPTION_OK && path != NULL && list_add(MEMBER(k, o, string_list), path) != 0)
         result = no_memory(problem);

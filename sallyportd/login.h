@@ -10,11 +10,14 @@
 /* The application data of a connection. Touched on its loop's thread only. */
 typedef struct login {
     const program *program;
+    options *options;    /* those of the user name tried last; counted */
     unsigned references; /* the connection's, and one for each attempt on the thread pool */
     char peer[ADDRESS_SIZE];
     char local[ADDRESS_SIZE];
     uint16_t peer_port;
     uint16_t local_port;
+    bool has_address;  /* else `peer` is "UNKNOWN" */
+    uint32_t sessions; /* open now */
     bool banner_sent;
     bool known; /* the name tried is ours, and may log in */
     bool authenticated;
@@ -27,8 +30,9 @@ typedef struct login {
 /* Fills in the handlers of connections and authentication. */
 void login_handlers(sp_server_handlers *handlers);
 
-/* access.c: may this user log in at all, from there? Says in the log why not. */
-bool access_allowed(const program *p, const char *username, const char *peer, uint16_t port);
+/* access.c: may this user log in at all, from there, by the settings that hold for it? Says in the
+ * log why not. */
+bool access_allowed(const login *l, const char *username);
 
 /* attempt.c: the answers of the validate handlers. */
 sp_answer attempt_start(sp_conn *conn, sp_auth *auth, login_method method);

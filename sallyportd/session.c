@@ -38,7 +38,7 @@ static sp_answer pty_requested(sp_channel *channel, sp_request *request, const c
     (void)term;
     (void)size;
     (void)modes;
-    return l != NULL && l->program->options->permit_tty ? SP_ACCEPT : SP_REJECT;
+    return l != NULL && l->options->permit_tty ? SP_ACCEPT : SP_REJECT;
 }
 
 static sp_answer env_requested(sp_channel *channel, sp_request *request, const char *name,
@@ -48,7 +48,7 @@ static sp_answer env_requested(sp_channel *channel, sp_request *request, const c
 
     (void)request;
     (void)value;
-    return l != NULL && environment_accepts(l->program->options, name) ? SP_ACCEPT : SP_REJECT;
+    return l != NULL && environment_accepts(l->options, name) ? SP_ACCEPT : SP_REJECT;
 }
 
 static sp_answer shell_requested(sp_channel *channel, sp_request *request)
@@ -69,7 +69,7 @@ static sp_answer subsystem_requested(sp_channel *channel, sp_request *request, c
     const login *l = login_of(channel);
 
     (void)request;
-    if (l != NULL && subsystem_command(l->program->options, name) != NULL)
+    if (l != NULL && subsystem_command(l->options, name) != NULL)
         return SP_ACCEPT;
     log_info("Subsystem request for %s failed: there is none of that name", name);
     return SP_REJECT;
@@ -130,7 +130,7 @@ static int start_process(sp_channel *channel, const login *l)
 {
     const program *p = l->program;
     const char *original;
-    const char *command = choose_command(p->options, channel, &original);
+    const char *command = choose_command(l->options, channel, &original);
     string_list arguments = {NULL, 0};
     string_list environment = {NULL, 0};
     sp_spawn_options spawn = SP_SPAWN_OPTIONS_INIT;
@@ -172,21 +172,36 @@ static void session_started(sp_channel *channel)
     (void)sp_channel_exit(channel, 1);
 }
 
+static void session_lost(sp_channel *channel, const sp_conn_error *error)
+{
+    const struct sp_conn *conn = sp_channel_conn(channel);
+    login *l = conn != NULL ? sp_conn_data(conn) : NULL;
+
+    (void)error;
+    if (l != NULL && l->sessions > 0)
+        l->sessions--;
+}
+
 static sp_answer session_requested(sp_conn *conn, sp_open *open)
 {
     static const sp_session_handlers handlers = {
         SP_SESSION_HANDLERS_INIT,           .pty_requested = pty_requested,
         .env_requested = env_requested,     .shell_requested = shell_requested,
         .exec_requested = exec_requested,   .subsystem_requested = subsystem_requested,
-        .session_started = session_started,
+        .session_started = session_started, .connection_lost = session_lost,
     };
-    const login *l = sp_conn_data(conn);
+    login *l = sp_conn_data(conn);
 
-    /* 0 means no limit of its own to the library. */
-    if (l == NULL || l->program->options->max_sessions == 0)
+    if (l == NULL || l->sessions >= l->options->max_sessions) {
+        log_info("Session refused: MaxSessions are open");
         return sp_answered(
-            sp_open_refuse(open, SP_OPEN_ADMINISTRATIVELY_PROHIBITED, "no sessions allowed"));
-    return sp_answered(sp_open_session(open, &handlers, NULL, NULL));
+            sp_open_refuse(open, SP_OPEN_ADMINISTRATIVELY_PROHIBITED, "no more sessions allowed"));
+    }
+    l->sessions++;
+    if (sp_open_session(open, &handlers, NULL, NULL) == 0)
+        return SP_ANSWERED;
+    l->sessions--;
+    return SP_REJECT;
 }
 
 void session_handlers(sp_server_handlers *handlers)

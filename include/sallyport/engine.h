@@ -221,6 +221,8 @@ SP_API int sp_engine_send_debug(sp_engine *engine, const char *text, const char 
 SP_API int sp_engine_send_ignore(sp_engine *engine, size_t length);
 /* Sends DISCONNECT and ends; SP_EVENT_CLOSED follows. */
 SP_API int sp_engine_disconnect(sp_engine *engine, uint32_t code, const char *text);
+/* See sp_limits. SP_EINVAL: rekey_bytes below 16. */
+SP_API int sp_engine_set_limits(sp_engine *engine, const sp_limits *limits);
 /* Starts a key exchange unless one is running. SP_ESTATE before the first has ended. */
 SP_API int sp_engine_rekey(sp_engine *engine);
 /* The name that authentication succeeded for, or is being tried; NULL before. */

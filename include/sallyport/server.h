@@ -193,6 +193,9 @@ SP_API int sp_conn_send_auth_banner(sp_conn *conn, const char *text, const char 
 SP_API int sp_conn_send_debug(sp_conn *conn, const char *text, const char *language,
                               bool always_display);
 SP_API int sp_conn_rekey(sp_conn *conn);
+/* Limits for this connection in place of the server's: for a user's, from begin_auth. Errors:
+ * SP_EINVAL, SP_ECONN. */
+SP_API int sp_conn_set_limits(sp_conn *conn, const sp_limits *limits);
 SP_API int sp_conn_disconnect(sp_conn *conn, uint32_t code, const char *reason);
 /* Disconnects with BY_APPLICATION after what is queued. */
 SP_API int sp_conn_close(sp_conn *conn);

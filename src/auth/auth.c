@@ -185,7 +185,7 @@ static int take_request(spa_auth *a, spb_reader *r)
     spa_request next;
     bool waiting = a->state == SPA_WAITING;
     spa_request *place = waiting ? &a->parked : &a->request;
-    uint32_t limit = spt_config(a->transport)->options.max_auth_attempts;
+    uint32_t limit = spt_limits(a->transport)->max_auth_attempts;
 
     if (a->requests >= SPA_EXTRA_REQUESTS && a->requests - SPA_EXTRA_REQUESTS >= limit)
         return spt_fail(a->transport, SP_EAUTH, SP_DISCONNECT_PROTOCOL_ERROR,

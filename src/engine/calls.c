@@ -1,6 +1,7 @@
 /* What the application asks of an engine: answers, routed by the tag in the question's top byte,
  * and calls on the connection and its channels. */
 #include "engine/engine_internal.h"
+#include <string.h>
 
 #define TAG_AUTH 1u
 #define TAG_CONNECTION 2u
@@ -94,6 +95,18 @@ int sp_engine_disconnect(sp_engine *e, uint32_t code, const char *text)
 int sp_engine_rekey(sp_engine *e)
 {
     return over(e) ? SP_ECONN : spt_rekey(e->transport);
+}
+
+int sp_engine_set_limits(sp_engine *e, const sp_limits *limits)
+{
+    sp_limits set = {.size = 0};
+
+    if (over(e))
+        return SP_ECONN;
+    if (limits == NULL || limits->size == 0)
+        return SP_EINVAL;
+    memcpy(&set, limits, limits->size < sizeof set ? limits->size : sizeof set);
+    return spt_set_limits(e->transport, &set);
 }
 
 const char *sp_engine_username(const sp_engine *e)

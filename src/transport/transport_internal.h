@@ -69,6 +69,7 @@ typedef struct spt_chunk {
 
 struct spt_transport {
     sp_config *config;
+    sp_limits limits;
     sp_pool *pool;
     uint64_t now;
     uint64_t last_received;
@@ -89,7 +90,7 @@ struct spt_transport {
     uint8_t kex_count; /* until authenticated */
     spt_kex *kex;
     const char *kex_name, *host_key_name;
-    uint64_t rekey_at;
+    uint64_t keys_at; /* when the last exchange ended */
     uint64_t sign_counter;
 
     spt_direction in, out;
