@@ -33,6 +33,8 @@ static const char *unsupported(const options *o)
         return "ChrootDirectory is set, which is not supported";
     if (o->public_key_options != NULL)
         return "PubkeyAuthOptions is set, which is not supported";
+    if (o->revoked_keys != NULL)
+        return "RevokedKeys is set, which is not supported";
     return NULL;
 }
 

@@ -21,11 +21,13 @@ typedef struct config_line {
     char *where; /* the file and number; NULL: the command line */
     int block;
     line_place place;
+    bool may_match;
 } config_line;
 
 typedef struct match_block {
     match_criteria criteria;
-    int parent; /* -1, or the block whose Include has this one */
+    int parent;  /* -1, or the block whose Include has this one */
+    bool always; /* "Match all", which is how to end a block: every word is allowed behind it */
 } match_block;
 
 typedef struct cached_settings {
@@ -85,9 +87,14 @@ void config_free(config *c)
 
 /* ---- lines ----------------------------------------------------------------------------------- */
 
-static option_origin origin_of(const config_line *line)
+static bool always_applies(const config *c, const config_line *line)
 {
-    if (line->block >= 0)
+    return line->block < 0 || c->blocks[line->block].always;
+}
+
+static option_origin origin_of(const config *c, const config_line *line)
+{
+    if (!always_applies(c, line))
         return ORIGIN_MATCH;
     return line->place == LINE_INSTEAD_OF_FILE ? ORIGIN_FLAG : ORIGIN_PLAIN;
 }
@@ -119,10 +126,11 @@ static option_result check_and_store(config *c, const char *text, const char *wh
 
     if (scratch == NULL)
         return no_memory(problem);
-    option_result result = options_line(scratch, text, origin_of(&line), problem);
+    option_result result = options_line(scratch, text, origin_of(c, &line), problem);
     options_unref(scratch);
     if (result != OPTION_OK && result != OPTION_WARNING)
         return result;
+    line.may_match = options_line_may_match(text);
     line.text = text_copy(text);
     line.where = where != NULL ? text_copy(where) : NULL;
     if (store(c, line, line.text != NULL && (where == NULL || line.where != NULL)) != 0)
@@ -145,19 +153,19 @@ option_result config_add(config *c, const char *text, line_place place, option_p
     free(name);
     if (result != OPTION_OK)
         return result;
-    return check_and_store(c, text, NULL, (config_line){NULL, NULL, -1, place}, problem);
+    return check_and_store(c, text, NULL, (config_line){.block = -1, .place = place}, problem);
 }
 
 option_result config_add_from_file(config *c, const char *text, int block, const char *where,
                                    option_problem *problem)
 {
-    return check_and_store(c, text, where, (config_line){NULL, NULL, block, LINE_LAST}, problem);
+    return check_and_store(c, text, where, (config_line){.block = block}, problem);
 }
 
 option_result config_add_block(config *c, const char *criteria, int parent, int *block,
                                option_problem *problem)
 {
-    match_block added = {{NULL, 0}, parent};
+    match_block added = {{NULL, 0}, parent, false};
     option_result result = match_parse(&added.criteria, criteria, problem);
 
     if (result != OPTION_OK && result != OPTION_WARNING)
@@ -169,6 +177,8 @@ option_result config_add_block(config *c, const char *criteria, int parent, int 
         match_clear(&added.criteria);
         return bad_value(problem, "out of memory, or too many Match blocks");
     }
+    added.always =
+        added.criteria.items[0].subject == MATCH_ALL && (parent < 0 || c->blocks[parent].always);
     c->blocks = more;
     *block = (int)c->block_count;
     c->blocks[c->block_count++] = added;
@@ -182,15 +192,19 @@ static void log_problem(const config_line *line, const option_problem *problem)
     log_error("%s: %s", line->where != NULL ? line->where : "Command line", problem->text);
 }
 
-/* The lines of one kind, in their order. Warnings were given when the line was checked. */
-static option_result read_lines(const config *c, options *o, const uint8_t *applies, bool in_blocks,
+/* The lines of the blocks that apply, or (`applies` NULL) those that always do, in their order.
+ * Warnings were given when the line was checked. */
+static option_result read_lines(const config *c, options *o, const uint8_t *applies,
                                 option_problem *problem)
 {
     for (size_t i = 0; i < c->line_count; i++) {
         const config_line *line = &c->lines[i];
-        if ((line->block >= 0) != in_blocks || (in_blocks && !applies[line->block]))
+        bool wanted = applies != NULL ? line->block >= 0 && applies[line->block] && line->may_match
+                                      : always_applies(c, line);
+        if (!wanted)
             continue;
-        option_result result = options_line(o, line->text, origin_of(line), problem);
+        option_origin origin = applies != NULL ? ORIGIN_MATCH : origin_of(c, line);
+        option_result result = options_line(o, line->text, origin, problem);
         if (result != OPTION_OK && result != OPTION_WARNING) {
             log_problem(line, problem);
             return result;
@@ -210,9 +224,9 @@ static options *make_settings(const config *c, const uint8_t *applies, option_re
         log_error("Out of memory");
         return NULL;
     }
-    *result = applies != NULL ? read_lines(c, o, applies, true, &problem) : OPTION_OK;
+    *result = applies != NULL ? read_lines(c, o, applies, &problem) : OPTION_OK;
     if (*result == OPTION_OK)
-        *result = read_lines(c, o, NULL, false, &problem);
+        *result = read_lines(c, o, NULL, &problem);
     if (*result == OPTION_OK) {
         *result = options_complete(o, &problem);
         if (*result != OPTION_OK)

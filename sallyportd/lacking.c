@@ -39,7 +39,7 @@ static const lacking_word lacking[] = {
     {"UseDNS", "no", "no", false},
     {"FingerprintHash", "sha256", "SHA256", false},
     {"IPQoS", "none", "none", true},
-    {"LogVerbose", "none", NULL, false},
+    {"LogVerbose", "none", NULL, true},
     {"ModuliFile", "", NULL, false},
     {"HostKeyAgent", "none", "none", false},
     {"HostCertificate", "none", NULL, false},

@@ -209,6 +209,21 @@ static bool allowed_in_match(const keyword *k, const lacking_word *lacks)
     return k != NULL ? (k->flags & KEYWORD_MATCH) != 0 : lacks != NULL && lacks->in_match;
 }
 
+bool options_line_may_match(const char *line)
+{
+    char *rest;
+    char *name = text_keyword(line, &rest);
+    size_t index;
+    bool may = false;
+
+    if (name != NULL) {
+        const char *word = word_by_alias(name);
+        may = allowed_in_match(find_keyword(word, &index), lacking_word_find(word));
+    }
+    free(name);
+    return may;
+}
+
 static option_result named_line(const char *name, const char *rest, options *o,
                                 option_origin origin, option_problem *problem)
 {

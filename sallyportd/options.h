@@ -107,7 +107,8 @@ typedef struct options {
     string_list allow_groups;
     string_list deny_groups;
     int refuse_connection;
-    char *chroot_directory;       /* set: we can't keep to it, so nobody is let in */
+    char *chroot_directory; /* set: we can't keep to it, so nobody is let in */
+    char *revoked_keys;
     char *public_key_options;     /* PubkeyAuthOptions; likewise */
     uint32_t startups_per_source; /* NOT_GIVEN: no limit */
     uint32_t required_rsa_size;
@@ -169,6 +170,8 @@ void options_unref(options *o); /* NULL is fine */
 /* One line, as "Word value" or "Word=value"; words in any case. */
 option_result options_line(options *o, const char *line, option_origin origin,
                            option_problem *problem);
+/* Is the line's word one that may come in a Match block? */
+bool options_line_may_match(const char *line);
 /* What no single line can tell. Called once, behind the last line. */
 option_result options_complete(options *o, option_problem *problem);
 /* sshd -T's form: lower-case words, one setting a line. */

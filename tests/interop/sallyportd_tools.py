@@ -131,6 +131,19 @@ class Server:
         return subprocess.run([*words, "-F", "none", "-o", "BatchMode=yes", *more, target,
                                *command], text=True, input=given, capture_output=True, timeout=60)
 
+    def popen(self, *command, more=(), **extra):
+        words = shlex.split(self.command)
+        target = words.pop()
+        return subprocess.Popen([*words, "-F", "none", "-o", "BatchMode=yes", *more, target,
+                                 *command], text=True, stdin=subprocess.PIPE,
+                                stdout=subprocess.PIPE, **extra)
+
+    def wait_for_file(self, path, seconds=30):
+        end = time.monotonic() + seconds
+        while not path.exists():
+            assert time.monotonic() < end, f"no {path}"
+            time.sleep(0.02)
+
     def stop(self):
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
@@ -149,7 +162,8 @@ def serve(environment, tmp_path, host_key):
         directory = tmp_path / f"server{len(servers)}"
         directory.mkdir()
         keys = [] if own_host_keys else ["-h", host_key]
-        servers.append(Server(environment, directory, ["-p", "0", *keys, *arguments,
+        port = [] if "-p" in arguments else ["-p", "0"]
+        servers.append(Server(environment, directory, [*port, *keys, *arguments,
                                                        *options(*lines)]))
         return servers[-1]
     yield start
