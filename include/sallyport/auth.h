@@ -30,6 +30,50 @@ SP_API int sp_auth_partial(sp_auth *auth);
 SP_API int sp_auth_change_required(sp_auth *auth, const char *prompt, const char *language);
 /* For get_kbdint_challenge and validate_kbdint_response: (another) challenge. It is copied. */
 SP_API int sp_auth_challenge(sp_auth *auth, const sp_challenge *challenge);
+
+/* ---- what a proof permits ----
+ * Plain acceptance of a key, a password or a response permits everything. These permit less, as a
+ * line of an authorized_keys file does (sshd(8)), and what was accepted that way is enforced by the
+ * library. Where a login takes several proofs (sp_auth_partial), it may do what all of them permit.
+ * A certificate permits what it says itself, at most. */
+typedef struct sp_auth_grant {
+    size_t size;
+    /* As before the key in authorized_keys: "restrict,command=\"x\"". from= and expiry-time= are
+     * checked. Not in it: cert-authority, principals. NULL: no restriction. */
+    const char *options;
+    /* validate_ca_key: one of these must be among the certificate's principals, byte for byte.
+     * NULL: the user's name. */
+    const char *const *principals;
+    size_t principal_count;
+    /* validate_public_key, validate_ca_key: what this list says of the key or certificate, with the
+     * options there. It may have no line that fits: then this refuses. With `options`: both hold.
+     */
+    const sp_authorized_keys *authorized_keys;
+    bool partial;        /* right, but not enough, as in sp_auth_partial */
+    bool no_environment; /* environment= is not obeyed; sp_conn_get_key_option still tells it */
+} sp_auth_grant;
+#define SP_AUTH_GRANT_INIT                                                                         \
+    {                                                                                              \
+        .size = sizeof(sp_auth_grant)                                                              \
+    }
+
+/* For begin_auth and all handlers that judge a proof. The grant is copied. SP_EFORMAT: options that
+ * are not understood; the question stays open. */
+SP_API int sp_auth_accept(sp_auth *auth, const sp_auth_grant *grant);
+/* In short: with options; and for validate_ca_key, with names (none: nobody). */
+SP_API int sp_auth_accept_with_options(sp_auth *auth, const char *options);
+SP_API int sp_auth_accept_principals(sp_auth *auth, const char *const *names, size_t count);
+/* What does this list say of the key or certificate in question? 0: it may log in; SP_ENOENT: there
+ * is no line for it; SP_EAUTH: there is, but from=, expiry-time= or the principals do not hold, or
+ * the certificate is not good; SP_EINVAL: not a question about a key; SP_ENOMEM. `*reason`, if not
+ * NULL, gets a text for the log, valid until the release. It does not answer: that is done with
+ * `authorized_keys` in a grant. */
+SP_API int sp_auth_look_up(const sp_auth *auth, const sp_authorized_keys *list,
+                           const char **reason);
+/* For begin_auth: the keys that may log in as this user, as sp_conn_set_authorized_keys; taken with
+ * the answer, so that a list which comes late is never used for the next user's name. */
+SP_API int sp_auth_set_authorized_keys(sp_auth *auth, const sp_authorized_keys *list);
+
 /* Ends the handler's hold on a question that it kept with SP_LATER. */
 SP_API void sp_auth_release(sp_auth *auth);
 
@@ -37,7 +81,11 @@ SP_API void sp_auth_release(sp_auth *auth);
 SP_API const char *sp_auth_username(const sp_auth *auth);
 SP_API const char *sp_auth_password(const sp_auth *auth); /* the old one in change_password */
 SP_API const char *sp_auth_new_password(const sp_auth *auth);
-SP_API const sp_key *sp_auth_key(const sp_auth *auth);
+SP_API const sp_key *sp_auth_key(const sp_auth *auth); /* the certified key in validate_ca_key */
+SP_API const sp_key *sp_auth_ca_key(const sp_auth *auth);
+/* validate_ca_key: well-formed, its CA's signature, dates and options are good; its principals were
+ * not compared yet. */
+SP_API const sp_cert *sp_auth_cert(const sp_auth *auth);
 SP_API bool sp_auth_key_signed(const sp_auth *auth); /* false: the client only asks about the key */
 SP_API size_t sp_auth_response_count(const sp_auth *auth);
 SP_API const char *sp_auth_response(const sp_auth *auth, size_t index); /* NULL past the end */

@@ -59,6 +59,7 @@ typedef enum sp_event_type {
     SP_EVENT_CHANNEL_CLOSED,       /* the last of a channel: its number is free again */
     SP_EVENT_CANCELED,             /* question `question` is gone: abandoned by the client */
     SP_EVENT_CLOSED,               /* the last of all: the connection is over */
+    SP_EVENT_AUTH_CA_KEY,          /* question: is this a CA for the user? */
 } sp_event_type;
 
 typedef enum sp_request_type {
@@ -101,6 +102,8 @@ typedef struct sp_event {
             const char *submethods;
             const char *const *responses; /* AUTH_KBDINT_RESPONSE */
             size_t response_count;
+            const sp_cert *cert;  /* AUTH_CA_KEY; `key` is the certified key */
+            const sp_key *ca_key; /* AUTH_CA_KEY */
         } auth;
         struct {
             const char *type;      /* "session", "direct-tcpip", "direct-streamlocal@openssh.com" */
@@ -118,6 +121,10 @@ typedef struct sp_event {
             sp_term_size size;   /* PTY, WINDOW_CHANGE */
             sp_term_modes modes; /* PTY */
             uint32_t milliseconds; /* BREAK */
+            /* The key's or certificate's forced command came in place of what the client asked for:
+             * SHELL, EXEC or SUBSYSTEM; 0: not so. `type` is EXEC then. */
+            sp_request_type original_type;
+            const char *original; /* its command or name; NULL for a shell */
         } request;
         struct {
             uint32_t type; /* SP_DATA_... */
@@ -184,9 +191,15 @@ typedef struct sp_auth_reply {
     const char *prompt;
     const char *language;
     const sp_challenge *challenge;
+    /* ACCEPT and PARTIAL: as in sp_auth_grant (<sallyport/auth.h>). */
+    const char *options;
+    const char *const *principals; /* CA_KEY; NULL: the user's name */
+    size_t principal_count;
+    const sp_authorized_keys *authorized_keys; /* PUBLIC_KEY, CA_KEY */
+    bool no_environment;
 } sp_auth_reply;
-/* BEGIN, PUBLIC_KEY, PASSWORD, CHANGE_PASSWORD, KBDINT, KBDINT_RESPONSE, COMPLETED. The engine
- * copies what it needs. */
+/* BEGIN, PUBLIC_KEY, CA_KEY, PASSWORD, CHANGE_PASSWORD, KBDINT, KBDINT_RESPONSE, COMPLETED. The
+ * engine copies what it needs. */
 SP_API int sp_engine_answer_auth(sp_engine *engine, uint64_t question, const sp_auth_reply *reply);
 /* METHODS: a set of SP_METHOD_... */
 SP_API int sp_engine_answer_methods(sp_engine *engine, uint64_t question, unsigned methods);
@@ -236,6 +249,31 @@ SP_API const char *sp_engine_version(const sp_engine *engine);
 SP_API int sp_engine_algorithms(const sp_engine *engine, sp_algorithms *out); /* SP_ESTATE before */
 SP_API const uint8_t *sp_engine_session_id(const sp_engine *engine, size_t *length);
 SP_API size_t sp_engine_channel_count(const sp_engine *engine);
+
+/* ---- keys and certificates of clients ---- */
+/* The peer's address as inet_ntop writes it, for from= and source-address; NULL, or never told:
+ * none that they allow. SP_ENOMEM. */
+SP_API int sp_engine_set_peer_address(sp_engine *engine, const char *address);
+/* Keys and CAs that may log in: consulted before AUTH_PUBLIC_KEY and AUTH_CA_KEY are asked, and
+ * publickey may be tried whatever AUTH_METHODS is answered. A key there is all that is needed.
+ * Before the first user name: for the connection. Later: for the present user name only (NULL: none
+ * for it); a new name goes back to the connection's. Takes a reference. */
+SP_API void sp_engine_set_authorized_keys(sp_engine *engine, const sp_authorized_keys *list);
+/* Keys, certificates and CAs that nobody may use, whoever accepts them: by either list; NULL: no
+ * such list. Replaces both. Takes references. */
+SP_API void sp_engine_set_revoked_keys(sp_engine *engine, const sp_revoked_keys *list,
+                                       const sp_revoked_keys *more);
+/* What the proof of the login permits; all after success. See <sallyport/server.h>. */
+SP_API const sp_cert *sp_engine_certificate(const sp_engine *engine);
+SP_API const char *sp_engine_get_key_option(const sp_engine *engine, const char *name,
+                                            size_t index);
+SP_API bool sp_engine_check_key_permission(const sp_engine *engine, const char *name);
+SP_API const char *sp_engine_get_certificate_option(const sp_engine *engine, const char *name);
+SP_API bool sp_engine_check_certificate_permission(const sp_engine *engine, const char *name);
+/* "NAME=value" of the index-th variable that sessions begin with; NULL past the end. */
+SP_API const char *sp_engine_environment_at(const sp_engine *engine, size_t index);
+/* NULL: none. */
+SP_API const char *sp_engine_forced_command(const sp_engine *engine);
 
 /* ---- channels: SP_ECONN when there is no such channel, SP_ECLOSED when it is closing ---- */
 /* Takes up to `length` bytes and returns how many: less (even 0) when the write buffer is full;

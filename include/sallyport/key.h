@@ -1,8 +1,8 @@
-/* sallyport/key.h: public and private keys, and lists of authorized keys.
+/* sallyport/key.h: public and private keys, certificates, lists of authorized and of revoked keys.
  *
- * A key is immutable and counted; it may be shared between threads and servers. Private parts are
- * wiped when the last reference goes. Formats: RFC 4253 6.6, RFC 5656 3.1, RFC 8332, RFC 8709,
- * OpenSSH PROTOCOL.key. */
+ * Keys, certificates and lists are immutable and counted; they may be shared between threads and
+ * servers. Private parts are wiped when the last reference goes. Formats: RFC 4253 6.6, RFC 5656
+ * 3.1, RFC 8332, RFC 8709, OpenSSH PROTOCOL.key, PROTOCOL.certkeys, PROTOCOL.krl. */
 #ifndef SALLYPORT_KEY_H
 #define SALLYPORT_KEY_H
 
@@ -80,20 +80,99 @@ SP_API int sp_key_sign(const sp_key *key, const char *algorithm, const void *dat
 SP_API bool sp_key_verify(const sp_key *key, const char *algorithm, const void *data,
                           size_t data_length, const uint8_t *signature, size_t length);
 
+/* ---- certificates -----------------------------------------------------------------------------
+ * OpenSSH certificates (PROTOCOL.certkeys): a key, what may be done with it, and the signature of a
+ * certification authority (CA). Reading one says that it is well-formed, nothing more: whether its
+ * CA is trusted, signed it, and for whom and how long, is checked by the server when it is used. */
+typedef struct sp_cert sp_cert;
+
+typedef enum sp_cert_type {
+    SP_CERT_NONE = 0,
+    SP_CERT_USER = 1,
+    SP_CERT_HOST = 2,
+} sp_cert_type;
+
+/* A critical option or an extension. */
+typedef struct sp_cert_option {
+    const char *name;
+    bool critical;       /* else an extension */
+    const uint8_t *data; /* as it stands in the certificate */
+    size_t length;
+    const char *value; /* the text in `data`, "" for a flag; NULL: `data` is not one text */
+} sp_cert_option;
+
+/* Reads a certificate blob. Refused with SP_EFORMAT: names out of order or twice, a NUL in a name
+ * or a principal, bytes left over, an unknown certificate type. SP_ENOTSUP: a key type or size that
+ * we don't take (also of the CA, which can't be a certificate itself). SP_ELIMIT: more than 64 KiB,
+ * 256 principals, or 64 options of a kind. SP_ENOMEM. Thread: any. */
+SP_API int sp_cert_from_blob(sp_cert **cert, const void *blob, size_t length);
+/* Reads one line "type base64 [comment]", as ssh-keygen writes to *-cert.pub. Thread: any. */
+SP_API int sp_cert_parse(sp_cert **cert, const char *line);
+/* The same from a file that holds one such line. Errors: SP_ENOENT, SP_EACCES, SP_EIO and those
+ * above. Blocks on the disk. Thread: any. */
+SP_API int sp_cert_load(sp_cert **cert, const char *path);
+
+SP_API sp_cert *sp_cert_ref(const sp_cert *cert);
+SP_API void sp_cert_unref(sp_cert *cert);
+
+/* "ssh-ed25519-cert-v01@openssh.com" ... */
+SP_API const char *sp_cert_type_name(const sp_cert *cert);
+SP_API sp_cert_type sp_cert_get_type(const sp_cert *cert);
+SP_API const sp_key *sp_cert_key(const sp_cert *cert);    /* the certified public key */
+SP_API const sp_key *sp_cert_ca_key(const sp_cert *cert); /* who signed it, by its own words */
+SP_API uint64_t sp_cert_serial(const sp_cert *cert);
+SP_API const char *sp_cert_key_id(const sp_cert *cert);
+/* Seconds since 1970: good from `after` on and before `before` (UINT64_MAX: for ever). */
+SP_API uint64_t sp_cert_valid_after(const sp_cert *cert);
+SP_API uint64_t sp_cert_valid_before(const sp_cert *cert);
+/* The names that it is good for, each as it stands (a comma is part of a name). NULL past the end.
+ */
+SP_API size_t sp_cert_principal_count(const sp_cert *cert);
+SP_API const char *sp_cert_principal(const sp_cert *cert, size_t index);
+/* Critical options first, then extensions, in their order. NULL past the end; NULL: none such. */
+SP_API const sp_cert_option *sp_cert_option_at(const sp_cert *cert, size_t index);
+SP_API const sp_cert_option *sp_cert_find_option(const sp_cert *cert, const char *name);
+/* The blob, byte for byte as it was read. */
+SP_API const uint8_t *sp_cert_blob(const sp_cert *cert, size_t *length);
+/* "type base64 comment", as sp_key_format_public does it. */
+SP_API int sp_cert_format(const sp_cert *cert, const char *comment, char *out, size_t size);
+
 /* ---- authorized_keys --------------------------------------------------------------------------
- * A list in sshd's authorized_keys format. A line with options is skipped and reported: an option
- * that is not understood must never widen what its key may do. */
+ * A list in the format of sshd(8), AUTHORIZED_KEYS FILE FORMAT, with every option there. A line
+ * with an option that is unknown, malformed or given twice where once is meant is skipped and
+ * reported: an option that is not understood must never widen what its key may do. */
 typedef struct sp_authorized_keys sp_authorized_keys;
 
 /* Called for each line that was skipped. `reason` is lent. */
 typedef void (*sp_authorized_keys_report)(void *ctx, unsigned line, const char *reason);
 
-/* Parses a text. `report` may be NULL. Bad lines are skipped, never fatal. Thread: any. */
+/* Parses a text. `report` may be NULL. Bad lines are skipped, never fatal. Local times in
+ * expiry-time are taken in the time zone of the process. Errors: SP_ENOMEM. Thread: any. */
 SP_API int sp_authorized_keys_parse(sp_authorized_keys **list, const char *text, size_t length,
                                     sp_authorized_keys_report report, void *ctx);
+SP_API sp_authorized_keys *sp_authorized_keys_ref(const sp_authorized_keys *list);
+/* Gives a reference back. NULL is fine. */
 SP_API void sp_authorized_keys_free(sp_authorized_keys *list);
+/* All lines that count, with and without options, those of CAs as well. */
 SP_API size_t sp_authorized_keys_count(const sp_authorized_keys *list);
+/* May this key log in without any condition or restriction? True only when its first line (lines
+ * with cert-authority aside) has no options at all. */
 SP_API bool sp_authorized_keys_contains(const sp_authorized_keys *list, const sp_key *key);
+
+/* ---- revoked keys -----------------------------------------------------------------------------
+ * An OpenSSH key revocation list (PROTOCOL.krl), or a text with one public key a line. */
+typedef struct sp_revoked_keys sp_revoked_keys;
+
+/* Reads a list; which of the two forms it has is seen from its first bytes. A list is taken whole
+ * or not at all: anything that is not understood (a malformed line or section, an unknown section,
+ * an unknown critical extension, a signature, which OpenSSH refuses as well) gives SP_EFORMAT, and
+ * the caller should then refuse every key. SP_ELIMIT: more than 64 MiB. SP_ENOMEM. Thread: any. */
+SP_API int sp_revoked_keys_parse(sp_revoked_keys **list, const void *data, size_t length);
+/* The same from a file. Errors: SP_ENOENT, SP_EACCES, SP_EIO and those above. Blocks on the disk.
+ * Thread: any. */
+SP_API int sp_revoked_keys_load(sp_revoked_keys **list, const char *path);
+SP_API sp_revoked_keys *sp_revoked_keys_ref(const sp_revoked_keys *list);
+SP_API void sp_revoked_keys_unref(sp_revoked_keys *list);
 
 #ifdef __cplusplus
 }

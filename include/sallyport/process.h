@@ -46,8 +46,10 @@ SP_API int sp_spawn_here(void *ctx, const sp_spawn_request *request, sp_spawn_re
 typedef struct sp_spawn_options {
     size_t size;
     const char *program;
-    const char *const *arguments;   /* NULL: { program } */
-    const char *const *environment; /* NULL: empty; with a terminal: SSH_TTY set, TERM if absent */
+    const char *const *arguments; /* NULL: { program } */
+    /* NULL: empty. With a terminal: SSH_TTY set, TERM if absent. With a command forced by the key
+     * in place of another: SSH_ORIGINAL_COMMAND if absent. */
+    const char *const *environment;
     const char *directory;
     bool no_terminal;   /* pipes even if the client has a terminal */
     sp_spawner spawner; /* NULL: sp_spawn_here */

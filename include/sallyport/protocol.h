@@ -116,7 +116,7 @@ typedef struct sp_protocol_options {
     const char *ciphers;
     const char *macs;
     const char *compressions;         /* NULL: "none,zlib@openssh.com" */
-    const char *signature_algorithms; /* for public key authentication */
+    const char *signature_algorithms; /* for public key authentication, also by certificate */
 
     uint32_t login_timeout_ms;      /* from accept to success; 0: 120000; UINT32_MAX: none */
     uint32_t keepalive_interval_ms; /* of silence after login; 0: no keepalives */
@@ -140,6 +140,13 @@ typedef struct sp_protocol_options {
     sp_log_fn log;
     void *log_ctx;
     sp_log_level log_level; /* SP_LOG_QUIET (0) logs nothing */
+
+    /* What certificates of clients may be signed with (OpenSSH PROTOCOL.certkeys). */
+    const char *ca_signature_algorithms;
+    /* Seconds since 1970, for the validity of certificates and expiry-time of keys; NULL: time().
+     * Everything else goes by the monotonic clock. Negative counts as 0. Thread: a connection's. */
+    int64_t (*wall_clock)(void *ctx);
+    void *wall_clock_ctx;
 } sp_protocol_options;
 
 #define SP_PROTOCOL_OPTIONS_INIT                                                                   \
@@ -162,7 +169,8 @@ typedef struct sp_limits {
     }
 
 /* The default of an algorithm list, or NULL for an unknown kind. Kinds: "kex", "key" (host key),
- * "cipher", "mac", "compression", "sig". Thread: any. */
+ * "cipher", "mac", "compression", "sig" (public key authentication), "ca-sig" (certificates'
+ * signers). Thread: any. */
 SP_API const char *sp_default_algorithms(const char *kind);
 /* All that this build has, in the same form. */
 SP_API const char *sp_supported_algorithms(const char *kind);

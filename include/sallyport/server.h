@@ -73,6 +73,14 @@ typedef struct sp_server_handlers {
                                       uint16_t orig_port);
     /* "direct-streamlocal@openssh.com" (OpenSSH PROTOCOL 2.4): the same for a UNIX socket. */
     sp_answer (*unix_connection_requested)(sp_conn *conn, sp_open *open, const char *dest_path);
+
+    /* May certificates of this CA log in as the user? Asked when no list of authorized keys vouches
+     * for the certificate, after its CA's signature, type, dates, options and source address were
+     * found good. Accepted, the user's name must be among its principals (or others, see
+     * sp_auth_accept_principals), and the client must have the certified key; both are checked by
+     * the library. sp_auth_cert has the certificate. Absent: refused. */
+    sp_answer (*validate_ca_key)(sp_conn *conn, sp_auth *auth, const char *username,
+                                 const sp_key *ca_key);
 } sp_server_handlers;
 #define SP_SERVER_HANDLERS_INIT .size = sizeof(sp_server_handlers)
 
@@ -84,6 +92,10 @@ typedef struct sp_server_options {
     unsigned max_connections;     /* 0: 10000; a further one is closed at once */
     unsigned max_unauthenticated; /* of these, not logged in; 0: 1000 */
     bool tcp_no_delay_off;        /* Nagle's algorithm; zero: TCP_NODELAY is set */
+    /* Keys and CAs that may log in under any name; see sp_conn_set_authorized_keys. Referenced. */
+    const sp_authorized_keys *authorized_client_keys;
+    /* Keys, certificates and CAs that nobody may use, whoever accepts them. Referenced. */
+    const sp_revoked_keys *revoked_keys;
 } sp_server_options;
 #define SP_SERVER_OPTIONS_INIT                                                                     \
     {                                                                                              \
@@ -196,6 +208,35 @@ SP_API int sp_conn_rekey(sp_conn *conn);
 /* Limits for this connection in place of the server's: for a user's, from begin_auth. Errors:
  * SP_EINVAL, SP_ECONN. */
 SP_API int sp_conn_set_limits(sp_conn *conn, const sp_limits *limits);
+
+/* ---- keys and certificates of clients (sshd(8) AUTHORIZED_KEYS; OpenSSH PROTOCOL.certkeys) ----
+ */
+/* Keys and CAs that may log in, instead of the server's. They are looked at before
+ * validate_public_key and validate_ca_key are asked, public key authentication is offered whatever
+ * public_key_auth_supported says, and a key found there is all that is needed. In connection_made:
+ * for the connection. From begin_auth on: for the present user's name only, NULL for none; a new
+ * name goes back to the connection's. In a later answer to begin_auth use
+ * sp_auth_set_authorized_keys, which can't meet the wrong name. Referenced. SP_ECONN. */
+SP_API int sp_conn_set_authorized_keys(sp_conn *conn, const sp_authorized_keys *list);
+/* More that nobody may use in this connection, besides the server's. Replaces what was set before;
+ * NULL: nothing more. Referenced. SP_ECONN. */
+SP_API int sp_conn_set_revoked_keys(sp_conn *conn, const sp_revoked_keys *list);
+/* The rest is known after authentication has succeeded: in auth_completed and from then on. */
+/* The certificate that was logged in with; NULL: none. */
+SP_API const sp_cert *sp_conn_certificate(const sp_conn *conn);
+/* The index-th value that authorized_keys options gave to a name ("command", "environment",
+ * "permitopen", ...), "" for a bare word. NULL: no (further) one. */
+SP_API const char *sp_conn_get_key_option(const sp_conn *conn, const char *name, size_t index);
+/* May it be done in this login, by the options of its keys and by its certificate? AsyncSSH's
+ * names: "pty", "port-forwarding", "agent-forwarding", "X11-forwarding", "user-rc". Any other:
+ * false. What the library serves, it also enforces. */
+SP_API bool sp_conn_check_key_permission(const sp_conn *conn, const char *name);
+/* The value of a certificate's critical option or extension ("force-command", "source-address"),
+ * "" for a flag; NULL: there is none. */
+SP_API const char *sp_conn_get_certificate_option(const sp_conn *conn, const char *name);
+/* Does the certificate permit it (its extension "permit-<name>")? Without a certificate: true for
+ * the names above. */
+SP_API bool sp_conn_check_certificate_permission(const sp_conn *conn, const char *name);
 SP_API int sp_conn_disconnect(sp_conn *conn, uint32_t code, const char *reason);
 /* Disconnects with BY_APPLICATION after what is queued. */
 SP_API int sp_conn_close(sp_conn *conn);

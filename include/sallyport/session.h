@@ -131,6 +131,12 @@ SP_API bool sp_channel_environment_at(const sp_channel *channel, size_t index, c
                                       const char **value);
 SP_API const char *sp_channel_get_command(const sp_channel *channel);
 SP_API const char *sp_channel_get_subsystem(const sp_channel *channel);
+/* A key's command= or a certificate's force-command runs whatever the client asks for: shell, exec
+ * and subsystem all become exec_requested with that command. These tell what was asked for, from
+ * exec_requested on: SP_REQUEST_SHELL, _EXEC or _SUBSYSTEM, or 0 when nothing is forced; and its
+ * command or name, NULL for a shell (SSH_ORIGINAL_COMMAND; sp_channel_spawn sets it). */
+SP_API sp_request_type sp_channel_get_original_request(const sp_channel *channel);
+SP_API const char *sp_channel_get_original_command(const sp_channel *channel);
 SP_API const char *sp_channel_get_terminal_type(const sp_channel *channel);
 SP_API bool sp_channel_get_terminal_size(const sp_channel *channel, sp_term_size *size);
 /* False when the client did not give it. */

@@ -12,7 +12,7 @@
 /* The top byte of a question's number tells the engine which room asks. */
 #define SPA_TAG ((uint64_t)1 << 56)
 
-int spa_new(spa_auth **out, spt_transport *transport)
+int spa_new(spa_auth **out, spt_transport *transport, const spa_trust *trust)
 {
     const spb_env *env = spt_env(transport);
     spa_auth *a = spb_calloc(env, 1, sizeof *a);
@@ -22,6 +22,7 @@ int spa_new(spa_auth **out, spt_transport *transport)
         return SP_ENOMEM;
     a->transport = transport;
     a->env = env;
+    a->trust = trust;
     spa_request_init(&a->request, env);
     spa_request_init(&a->parked, env);
     return 0;
@@ -32,6 +33,7 @@ void spa_free(spa_auth *a)
     if (a == NULL)
         return;
     spa_flush(a);
+    spk_permissions_unref(a->granted);
     spa_request_free(&a->request);
     spa_request_free(&a->parked);
     spb_buffer_free(&a->name);
@@ -65,6 +67,12 @@ static void fill_event(const spa_auth *a, sp_event *event)
     switch (a->asked) {
     case SP_EVENT_AUTH_PUBLIC_KEY:
         event->u.auth.key = q->key;
+        event->u.auth.signed_request = q->is_signed;
+        break;
+    case SP_EVENT_AUTH_CA_KEY:
+        event->u.auth.key = q->key;
+        event->u.auth.cert = q->cert;
+        event->u.auth.ca_key = sp_cert_ca_key(q->cert);
         event->u.auth.signed_request = q->is_signed;
         break;
     case SP_EVENT_AUTH_CHANGE_PASSWORD:
@@ -136,6 +144,10 @@ void spa_flush(spa_auth *a)
     }
     a->done_key_count = 0;
     a->done_methods = 0;
+    spk_permissions_unref(a->permitted);
+    a->permitted = NULL;
+    a->no_environment = false;
+    spa_forget_authorized(a);
     a->allowed = 0;
     a->prompt_count = 0;
     a->echo = 0;
@@ -220,15 +232,15 @@ int spa_message(spa_auth *a, uint8_t message, spb_reader *r)
 
 /* ---- answers ---- */
 
-static int begin_answered(spa_auth *a, sp_auth_verdict verdict)
+static int begin_answered(spa_auth *a, const sp_auth_reply *reply)
 {
-    if (verdict == SP_AUTH_ACCEPT && a->name_fitness == SPA_FIT) {
+    a->user = SPA_USER_BEGUN;
+    if (reply->verdict == SP_AUTH_ACCEPT && a->name_fitness == SPA_FIT) {
         /* Whatever the request tried, it proved nothing. */
         a->request.method = &spa_method_none;
         spa_request_wipe(&a->request);
-        return spa_succeed(a);
+        return spa_accept(a, reply);
     }
-    a->user = SPA_USER_BEGUN;
     return spa_ask(a, SPA_METHODS_TRY, SP_EVENT_AUTH_METHODS);
 }
 
@@ -243,6 +255,8 @@ static int completed_answered(spa_auth *a, sp_auth_verdict verdict)
 /* Does the open question take this form of answer? */
 static bool answer_fits(const spa_auth *a, const sp_auth_reply *reply)
 {
+    if (!spa_reply_good(a, reply))
+        return false;
     switch (a->state) {
     case SPA_BEGIN:
     case SPA_COMPLETING:
@@ -266,7 +280,7 @@ int spa_answer(spa_auth *a, uint64_t question, const sp_auth_reply *reply)
     close_question(a);
     /* The answer was taken: what fails from here on, the transport has recorded. */
     if (state == SPA_BEGIN)
-        (void)begin_answered(a, reply->verdict);
+        (void)begin_answered(a, reply);
     else if (state == SPA_COMPLETING)
         (void)completed_answered(a, reply->verdict);
     else
@@ -297,6 +311,8 @@ int spa_answer_methods(spa_auth *a, uint64_t question, unsigned methods)
         return SP_EINVAL;
     spa_state state = a->state;
     close_question(a);
+    if (spa_authorized(a) != NULL)
+        methods |= SP_METHOD_PUBLIC_KEY;
     a->allowed = methods & ~a->done_methods;
     if (state == SPA_METHODS_TRY)
         (void)try_method(a);
@@ -327,6 +343,16 @@ bool spa_succeeded(const spa_auth *a)
 bool spa_completed(const spa_auth *a)
 {
     return a->state == SPA_DONE;
+}
+
+const spk_permissions *spa_permissions(const spa_auth *a)
+{
+    return a->granted;
+}
+
+bool spa_environment_obeyed(const spa_auth *a)
+{
+    return a->granted != NULL && !a->no_environment;
 }
 
 const char *spa_username(const spa_auth *a)

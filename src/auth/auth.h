@@ -7,11 +7,14 @@
 #ifndef SPA_AUTH_H
 #define SPA_AUTH_H
 
+#include "auth/trust.h"
+#include "key/authorized.h"
 #include "transport/transport.h"
 
 typedef struct spa_auth spa_auth;
 
-int spa_new(spa_auth **out, spt_transport *transport);
+/* `trust` lives longer, and may change. */
+int spa_new(spa_auth **out, spt_transport *transport, const spa_trust *trust);
 void spa_free(spa_auth *a); /* NULL is fine; secrets are wiped */
 
 /* USERAUTH_REQUEST (50) and USERAUTH_INFO_RESPONSE (61; only method-specific numbers 60-79 that
@@ -26,6 +29,14 @@ int spa_answer(spa_auth *a, uint64_t question, const sp_auth_reply *reply);
 int spa_answer_methods(spa_auth *a, uint64_t question, unsigned methods);
 int spa_send_banner(spa_auth *a, const char *text, const char *language);
 
+/* What a list says of a key, or of a certificate for it; as spk_authorized_find. Thread: any. */
+int spa_look_up(const sp_authorized_keys *list, const sp_key *key, const sp_cert *cert,
+                const spk_peer *who, spk_permissions **permitted, const char **reason);
+/* What options in the form of an authorized_keys line permit. 0; SP_EFORMAT: not understood;
+ * SP_EAUTH: from= or expiry-time= does not hold; SP_ENOMEM. Thread: any. */
+int spa_options_permit(const spb_env *env, const char *options, const spk_peer *who,
+                       spk_permissions **permitted, const char **reason);
+
 /* Failures go out on a schedule that does not tell why they failed. UINT64_MAX: nothing waits.
  * While one waits, better feed no message: a request is parked behind it, but a second one would
  * abandon the first. */
@@ -36,6 +47,13 @@ int spa_tick(spa_auth *a); /* 0 or the result of spt_fail */
 bool spa_succeeded(const spa_auth *a);
 /* After success: may channels be served (AUTH_COMPLETED was answered with accept)? */
 bool spa_completed(const spa_auth *a);
+/* What the user may do, by all proofs together: after success; NULL, which permits nothing, before.
+ * Lent. */
+const spk_permissions *spa_permissions(const spa_auth *a);
+/* Is the environment of these permissions to be obeyed? */
+bool spa_environment_obeyed(const spa_auth *a);
+/* The authorized keys of the user name being tried (NULL: none), instead of the trust's. */
+void spa_set_authorized(spa_auth *a, const sp_authorized_keys *list);
 /* The methods that the current user has partially succeeded with, proof included. */
 unsigned spa_methods_done(const spa_auth *a);
 const char *spa_username(const spa_auth *a); /* prepared; NULL before the first request */

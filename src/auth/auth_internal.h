@@ -7,6 +7,8 @@
 #define SPA_AUTH_INTERNAL_H
 
 #include "auth/auth.h"
+#include "key/authorized.h"
+#include "key/cert.h"
 
 /* Bounds of what a peer may send; whatever is longer is a protocol error. */
 #define SPA_USERNAME_MAX ((size_t)1024)
@@ -25,6 +27,7 @@
 #define SPA_TEXT_MAX ((size_t)32000)
 /* Failures go out at multiples of this after the request came. */
 #define SPA_SCHEDULE_MS 25u
+#define SPA_REASON_SIZE 128
 
 typedef enum spa_state {
     SPA_IDLE = 0,     /* the client's turn: a request */
@@ -79,8 +82,10 @@ struct spa_request {
 
     /* publickey */
     bool is_signed;
-    sp_key *key;                    /* NULL until asked */
-    const spc_signature *algorithm; /* NULL: not enabled */
+    sp_key *key;   /* NULL until asked; a certificate's is the one that it certifies */
+    sp_cert *cert; /* NULL: a plain key */
+    const spt_user_algorithm *algorithm; /* NULL: not enabled */
+    char refusal[SPA_REASON_SIZE];       /* why the authorized keys do not have it */
     size_t algorithm_at, algorithm_length;
     size_t blob_at, blob_length;
     size_t signed_length; /* of the bytes at 0 that the signature is over */
@@ -99,6 +104,7 @@ struct spa_request {
 struct spa_auth {
     spt_transport *transport;
     const spb_env *env;
+    const spa_trust *trust;
     spa_state state;
 
     spb_buffer name; /* the user being tried; data NULL: no request yet */
@@ -125,6 +131,14 @@ struct spa_auth {
     unsigned done_methods; /* but publickey, which counts by key */
     sp_key *done_keys[SPA_DONE_KEYS_MAX];
     size_t done_key_count;
+    spk_permissions *permitted; /* what all of them permit; NULL: there are none yet */
+    bool no_environment;        /* one of them said so */
+
+    /* Instead of the trust's list, for the current user. */
+    sp_authorized_keys *authorized;
+    bool own_authorized;
+
+    spk_permissions *granted; /* after success */
 
     uint32_t rounds;
     size_t prompt_count; /* of the last challenge */
@@ -159,8 +173,11 @@ void spa_flush(spa_auth *a);
 int spa_start(spa_auth *a);
 
 /* ---- reply.c: how an attempt ends. Each returns 0 or the result of spt_fail ---- */
-int spa_succeed(spa_auth *a);
-int spa_partial(spa_auth *a); /* right, but more is needed; records the method as done */
+/* The proof is good: success, or partial success, which records the method as done. What it permits
+ * (taken over) and what the proofs before it do is narrowed to what all permit. */
+int spa_proven(spa_auth *a, const sp_auth_reply *reply, spk_permissions *permitted);
+/* The same for an answer that says itself what is permitted. */
+int spa_accept(spa_auth *a, const sp_auth_reply *reply);
 int spa_reject(spa_auth *a, const char *why); /* asks for the list first; `why` for the log */
 int spa_refuse(spa_auth *a, const char *why); /* a->allowed is fresh already */
 int spa_reply_failure(spa_auth *a);           /* sends it with a->allowed when its time comes */
@@ -173,6 +190,18 @@ bool spa_key_done(const spa_auth *a, const sp_key *key);
 /* UTF-8 of a bounded length? NULL is good: an empty text. */
 bool spa_text_good(const char *text, size_t max);
 bool spa_language_good(const char *language);
+
+/* ---- authorize.c ---- */
+const sp_authorized_keys *spa_authorized(const spa_auth *a); /* NULL: none */
+void spa_forget_authorized(spa_auth *a);
+spk_peer spa_peer(const spa_auth *a);
+/* What of the request's key and certificate is revoked; NULL: nothing. */
+const char *spa_revoked(const spa_auth *a, const spa_request *q);
+/* What the answer permits: 0, SP_ENOMEM, or another error with the reason why not. */
+int spa_reply_permits(spa_auth *a, const sp_auth_reply *reply, spk_permissions **permitted,
+                      const char **why);
+/* Can the open question be answered with these options, principals and lists? */
+bool spa_reply_good(const spa_auth *a, const sp_auth_reply *reply);
 
 /* ---- method_kbdint.c ---- */
 int spa_kbdint_response(spa_auth *a, spb_reader *r);

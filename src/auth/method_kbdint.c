@@ -92,9 +92,8 @@ static int kbdint_decide(spa_auth *a, const sp_auth_reply *reply)
 {
     switch (reply->verdict) {
     case SP_AUTH_ACCEPT:
-        return spa_succeed(a);
     case SP_AUTH_PARTIAL:
-        return spa_partial(a);
+        return spa_accept(a, reply);
     case SP_AUTH_CHALLENGE:
         return send_challenge(a, reply->challenge);
     case SP_AUTH_REJECT:

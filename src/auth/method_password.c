@@ -61,9 +61,8 @@ static int password_decide(spa_auth *a, const sp_auth_reply *reply)
 {
     switch (reply->verdict) {
     case SP_AUTH_ACCEPT:
-        return spa_succeed(a);
     case SP_AUTH_PARTIAL:
-        return spa_partial(a);
+        return spa_accept(a, reply);
     case SP_AUTH_CHANGE_PASSWORD:
         return request_change(a, reply);
     case SP_AUTH_REJECT:

@@ -1,22 +1,19 @@
-/* Method "publickey" (RFC 4252 7, RFC 8332): a query whether a key would do, or a request with the
- * proof of possessing it. The application says whether the key may log in; the signature, over the
- * session identifier and the very bytes of the request, is verified here. A query leaves nothing
- * behind: each request stands for itself.
+/* Method "publickey" (RFC 4252 7, RFC 8332, OpenSSH PROTOCOL.certkeys): a query whether a key or a
+ * certificate would do, or a request with the proof of possessing the key. Lists of authorized keys
+ * say whether it may log in, or else the application; the signature, over the session identifier
+ * and the very bytes of the request, is verified here. A query leaves nothing behind: each request
+ * stands for itself.
+ *
+ * A certificate stands for itself, too: it is never taken as its bare key. All that is wrong with
+ * it is found before the application hears of it, but for what depends on the answer, its
+ * principals.
  *
  * The signature of a refused key is not looked at. The time that saves stays inside one step of the
  * failure schedule, and both ways end in the same reply. */
 #include "auth/auth_internal.h"
 #include "transport/messages.h"
+#include <stdio.h>
 #include <string.h>
-
-/* Only what the configuration enables counts, whatever libcrypto can do. */
-static const spc_signature *enabled_algorithm(const sp_config *config, spb_span name)
-{
-    for (size_t i = 0; i < SPT_LIST_MAX && config->signatures[i] != NULL; i++)
-        if (spb_span_is(name, config->signatures[i]->name))
-            return config->signatures[i];
-    return NULL;
-}
 
 static int public_key_parse(const spa_auth *a, spa_request *q, spb_reader *r, const uint8_t *start)
 {
@@ -41,7 +38,7 @@ static int public_key_parse(const spa_auth *a, spa_request *q, spb_reader *r, co
     q->signature_length = signature.length;
     spw_bytes(&q->store, signature.data, signature.length);
 
-    q->algorithm = enabled_algorithm(spt_config(a->transport), algorithm);
+    q->algorithm = spt_config_user_algorithm(spt_config(a->transport), algorithm);
     q->algorithm_at = base + (size_t)(algorithm.data - start);
     q->algorithm_length = algorithm.length;
     q->blob_at = base + (size_t)(blob.data - start);
@@ -49,31 +46,48 @@ static int public_key_parse(const spa_auth *a, spa_request *q, spb_reader *r, co
     return spw_ok(&q->store) ? 0 : SP_ENOMEM;
 }
 
-static int public_key_ask(spa_auth *a)
-{
-    spa_request *q = &a->request;
+/* ---- before the application is asked ---- */
 
-    if (q->algorithm == NULL)
-        return spa_reject(a, "signature algorithm not enabled");
-    int result = sp_key_from_blob(&q->key, q->store.data + q->blob_at, q->blob_length);
-    if (result == SP_ENOMEM)
-        return spa_no_memory(a);
+/* Reads the blob as what the algorithm's name says it is. 0, SP_ENOMEM, or another error with the
+ * reason. */
+static int read_blob(spa_request *q, const char **why)
+{
+    const uint8_t *blob = q->store.data + q->blob_at;
+    int result;
+
+    if (q->algorithm->certificate) {
+        result = sp_cert_from_blob(&q->cert, blob, q->blob_length);
+        *why = "unusable certificate";
+        if (result == 0)
+            q->key = sp_key_ref(sp_cert_key(q->cert));
+    } else {
+        result = sp_key_from_blob(&q->key, blob, q->blob_length);
+        *why = "unusable key";
+    }
     if (result != 0) {
         q->key = NULL;
-        return spa_reject(a, "unusable key");
+        q->cert = NULL;
+        return result;
     }
-    if (sp_key_get_type(q->key) != q->algorithm->key_type)
-        return spa_reject(a, "key does not fit the signature algorithm");
-    if (spa_key_done(a, q->key))
-        return spa_reject(a, "key was used before");
-    return spa_ask(a, SPA_VERDICT, SP_EVENT_AUTH_PUBLIC_KEY);
+    *why = "key does not fit the signature algorithm";
+    return sp_key_get_type(q->key) == q->algorithm->signature->key_type ? 0 : SP_EFORMAT;
 }
 
-static bool public_key_fits(const spa_auth *a, const sp_auth_reply *reply)
+/* What would refuse the certificate whoever vouches for it? */
+static bool cert_good(const spa_auth *a, const sp_cert *cert, const char **why)
 {
-    (void)a;
-    return reply->verdict == SP_AUTH_REJECT || reply->verdict == SP_AUTH_ACCEPT ||
-           reply->verdict == SP_AUTH_PARTIAL;
+    const spk_peer who = spa_peer(a);
+    const char *own = sp_cert_principal(cert, 0);
+    const spk_cert_use use = {
+        .type = SP_CERT_USER,
+        .now = who.now,
+        .names = &own,
+        .name_count = own != NULL ? 1 : 0,
+        .address = who.address,
+        .ca_algorithms = who.ca_algorithms,
+    };
+
+    return spk_cert_check(cert, &use, why);
 }
 
 static int reply_ok(spa_auth *a)
@@ -87,18 +101,76 @@ static int reply_ok(spa_auth *a)
     return spt_end(a->transport);
 }
 
-static int public_key_decide(spa_auth *a, const sp_auth_reply *reply)
+/* Accepted, with these permissions (taken over), if the client has the key. */
+static int prove(spa_auth *a, const sp_auth_reply *reply, spk_permissions *permitted)
 {
     const spa_request *q = &a->request;
 
-    if (reply->verdict != SP_AUTH_ACCEPT && reply->verdict != SP_AUTH_PARTIAL)
-        return spa_reject(a, "key not accepted");
-    if (!q->is_signed)
-        return reply_ok(a);
-    if (!sp_key_verify(q->key, q->algorithm->name, q->store.data, q->signed_length,
-                       q->store.data + q->signature_at, q->signature_length))
-        return spa_reject(a, "bad signature");
-    return reply->verdict == SP_AUTH_ACCEPT ? spa_succeed(a) : spa_partial(a);
+    if (q->is_signed &&
+        sp_key_verify(q->key, q->algorithm->signature->name, q->store.data, q->signed_length,
+                      q->store.data + q->signature_at, q->signature_length))
+        return spa_proven(a, reply, permitted);
+    spk_permissions_unref(permitted);
+    return q->is_signed ? spa_reject(a, "bad signature") : reply_ok(a);
+}
+
+static int public_key_ask(spa_auth *a)
+{
+    static const sp_auth_reply listed = {.verdict = SP_AUTH_ACCEPT};
+    spa_request *q = &a->request;
+    spk_permissions *permitted = NULL;
+    const char *why;
+
+    if (q->algorithm == NULL)
+        return spa_reject(a, "signature algorithm not enabled");
+    int result = read_blob(q, &why);
+    if (result == SP_ENOMEM)
+        return spa_no_memory(a);
+    if (result != 0)
+        return spa_reject(a, why);
+    if (spa_key_done(a, q->key))
+        return spa_reject(a, "key was used before");
+    why = spa_revoked(a, q);
+    if (why != NULL || (q->cert != NULL && !cert_good(a, q->cert, &why)))
+        return spa_reject(a, why);
+
+    const spk_peer who = spa_peer(a);
+    result = spa_look_up(spa_authorized(a), q->key, q->cert, &who, &permitted, &why);
+    if (result == SP_ENOMEM)
+        return spa_no_memory(a);
+    if (result == 0)
+        return prove(a, &listed, permitted);
+    /* A line that was passed over tells more than that the application refuses as well. */
+    if (result == SP_EAUTH)
+        (void)snprintf(q->refusal, sizeof q->refusal, "%s", why);
+    return spa_ask(a, SPA_VERDICT,
+                   q->cert != NULL ? SP_EVENT_AUTH_CA_KEY : SP_EVENT_AUTH_PUBLIC_KEY);
+}
+
+/* ---- its answer ---- */
+
+static bool public_key_fits(const spa_auth *a, const sp_auth_reply *reply)
+{
+    (void)a;
+    return reply->verdict == SP_AUTH_REJECT || reply->verdict == SP_AUTH_ACCEPT ||
+           reply->verdict == SP_AUTH_PARTIAL;
+}
+
+static int public_key_decide(spa_auth *a, const sp_auth_reply *reply)
+{
+    const spa_request *q = &a->request;
+    spk_permissions *permitted;
+    const char *why;
+
+    if (reply->verdict != SP_AUTH_ACCEPT && reply->verdict != SP_AUTH_PARTIAL) {
+        const char *plain =
+            q->cert != NULL ? "no CA vouches for the certificate" : "key not accepted";
+        return spa_reject(a, q->refusal[0] != '\0' ? q->refusal : plain);
+    }
+    int result = spa_reply_permits(a, reply, &permitted, &why);
+    if (result == SP_ENOMEM)
+        return spa_no_memory(a);
+    return result == 0 ? prove(a, reply, permitted) : spa_reject(a, why);
 }
 
 const spa_method spa_method_public_key = {

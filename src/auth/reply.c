@@ -6,21 +6,45 @@
  * partial success say more than their time could, and go at once. */
 #include "auth/auth_internal.h"
 #include "transport/messages.h"
+#include <stdio.h>
 #include <string.h>
+
+/* A key goes by its fingerprint, a certificate by its names besides. */
+static void describe_key(const spa_request *q, char *out, size_t size)
+{
+    char print[SP_FINGERPRINT_SIZE];
+    char id[64];
+
+    out[0] = '\0';
+    if (q->key == NULL)
+        return;
+    sp_key_fingerprint(q->key, print);
+    if (q->cert == NULL) {
+        (void)snprintf(out, size, " %s", print);
+        return;
+    }
+    char ca[SP_FINGERPRINT_SIZE];
+    sp_key_fingerprint(sp_cert_ca_key(q->cert), ca);
+    spb_printable(id, sizeof id, sp_cert_key_id(q->cert), strlen(sp_cert_key_id(q->cert)));
+    (void)snprintf(out, size, " %s certificate '%s' (serial %llu) of CA %s", print, id,
+                   (unsigned long long)sp_cert_serial(q->cert), ca);
+}
 
 static void log_outcome(const spa_auth *a, sp_log_level level, const char *outcome, const char *why)
 {
     const spa_request *q = &a->request;
     char user[64] = "";
-    char print[SP_FINGERPRINT_SIZE] = "";
+    char key[320];
+    char reason[192] = ""; /* may have words of the certificate's in it */
 
+    if (why != NULL)
+        spb_printable(reason, sizeof reason, why, strlen(why));
     if (a->name.length > 0)
         spb_printable(user, sizeof user, a->name.data, a->name.length - 1);
-    if (q->key != NULL)
-        sp_key_fingerprint(q->key, print);
-    spb_log(a->env, level, "%s %s for %s'%s'%s%s%s%s", outcome, q->method->name,
-            a->name_fitness == SPA_UNFIT ? "unusable name " : "", user, q->key != NULL ? " " : "",
-            print, why != NULL ? ": " : "", why != NULL ? why : "");
+    describe_key(q, key, sizeof key);
+    spb_log(a->env, level, "%s %s for %s'%s'%s%s%s", outcome, q->method->name,
+            a->name_fitness == SPA_UNFIT ? "unusable name " : "", user, key,
+            why != NULL ? ": " : "", reason);
 }
 
 int spa_no_memory(spa_auth *a)
@@ -56,9 +80,12 @@ unsigned spa_methods_done(const spa_auth *a)
     return a->done_methods | (a->done_key_count > 0 ? SP_METHOD_PUBLIC_KEY : 0);
 }
 
-int spa_succeed(spa_auth *a)
+/* Everything that was proven may be used, once. */
+static int succeed(spa_auth *a)
 {
     log_outcome(a, SP_LOG_INFO, "accepted", NULL);
+    a->granted = a->permitted;
+    a->permitted = NULL;
     spt_begin(a->transport, SSH_MSG_USERAUTH_SUCCESS);
     int result = spt_end(a->transport);
     if (result == 0)
@@ -68,21 +95,55 @@ int spa_succeed(spa_auth *a)
     return spa_ask(a, SPA_COMPLETING, SP_EVENT_AUTH_COMPLETED);
 }
 
-int spa_partial(spa_auth *a)
+static int partial(spa_auth *a)
 {
     spa_request *q = &a->request;
 
-    if (q->method->bit != SP_METHOD_PUBLIC_KEY) {
+    if (q->method->bit != SP_METHOD_PUBLIC_KEY)
         a->done_methods |= q->method->bit;
-    } else if (a->done_key_count < SPA_DONE_KEYS_MAX) {
+    else
         a->done_keys[a->done_key_count++] = sp_key_ref(q->key);
-    } else {
-        return spa_reject(a, "too many keys");
-    }
     log_outcome(a, SP_LOG_INFO, "partial success of", NULL);
     q->counted = true;
     a->partial = true;
     return spa_ask(a, SPA_METHODS_LIST, SP_EVENT_AUTH_METHODS);
+}
+
+int spa_proven(spa_auth *a, const sp_auth_reply *reply, spk_permissions *permitted)
+{
+    if (permitted != NULL && a->permitted != NULL) {
+        spk_permissions *all = NULL;
+        const char *why = "not permitted";
+        int result = spk_permissions_intersect(&all, a->permitted, permitted, &why);
+        spk_permissions_unref(permitted);
+        permitted = all;
+        if (result == SP_ENOMEM)
+            return spa_no_memory(a);
+        if (result != 0)
+            return spa_reject(a, why);
+    }
+    if (permitted == NULL)
+        return spa_reject(a, "nothing is permitted");
+    if (reply->verdict == SP_AUTH_PARTIAL && a->request.method->bit == SP_METHOD_PUBLIC_KEY &&
+        a->done_key_count == SPA_DONE_KEYS_MAX) {
+        spk_permissions_unref(permitted);
+        return spa_reject(a, "too many keys");
+    }
+    spk_permissions_unref(a->permitted);
+    a->permitted = permitted;
+    a->no_environment |= reply->no_environment;
+    return reply->verdict == SP_AUTH_PARTIAL ? partial(a) : succeed(a);
+}
+
+int spa_accept(spa_auth *a, const sp_auth_reply *reply)
+{
+    spk_permissions *permitted;
+    const char *why;
+    int result = spa_reply_permits(a, reply, &permitted, &why);
+
+    if (result == SP_ENOMEM)
+        return spa_no_memory(a);
+    return result == 0 ? spa_proven(a, reply, permitted) : spa_reject(a, why);
 }
 
 /* False: the connection has had its failures, and no list is needed any more. */

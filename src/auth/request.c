@@ -34,6 +34,8 @@ void spa_request_wipe(spa_request *q)
     spb_buffer_free(&q->store);
     sp_key_unref(q->key);
     q->key = NULL;
+    sp_cert_unref(q->cert);
+    q->cert = NULL;
 }
 
 void spa_request_free(spa_request *q)

@@ -125,6 +125,12 @@ int spn_on_open(spn_connection *c, spb_reader *r)
         spn_channel_remove(ch);
         return spn_no_memory(c);
     }
+    if (!spn_place_permitted(ch)) {
+        spb_log(c->env, SP_LOG_INFO, "open of a %s channel refused: not permitted by the key",
+                type->name);
+        spn_channel_remove(ch);
+        return send_refusal(c, peer_number, SP_OPEN_ADMINISTRATIVELY_PROHIBITED, "Not permitted");
+    }
     if (!spn_window_reserve(ch)) {
         spn_channel_remove(ch);
         return send_refusal(c, peer_number, SP_OPEN_RESOURCE_SHORTAGE, "Too many open windows");

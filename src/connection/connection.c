@@ -29,6 +29,7 @@ void spn_free(spn_connection *c)
         if (c->table[i] != NULL)
             spn_channel_remove(c->table[i]);
     spn_settle(c);
+    spk_permissions_unref(c->permissions);
     spb_free(c->env, c->table);
     spb_free(c->env, c);
 }

@@ -3,12 +3,17 @@
 #ifndef SPN_CONNECTION_H
 #define SPN_CONNECTION_H
 
+#include "key/permissions.h"
 #include "transport/transport.h"
 
 typedef struct spn_connection spn_connection;
 
 int spn_new(spn_connection **out, spt_transport *transport);
 void spn_free(spn_connection *c);
+
+/* What the login may do (referenced), and whether its keys' environment= is obeyed. Until this was
+ * called nothing is permitted. */
+void spn_permit(spn_connection *c, const spk_permissions *permissions, bool environment);
 
 /* Channels are not served (no OPEN event) until this was called once. */
 void spn_release(spn_connection *c);

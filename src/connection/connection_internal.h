@@ -208,6 +208,8 @@ struct spn_connection {
     const spb_env *env;
     spb_pool *pool;
     const sp_protocol_options *options;
+    spk_permissions *permissions; /* asked by permit.c only; NULL: nothing is permitted */
+    bool environment;             /* their environment= is obeyed */
     spn_channel **table;
     uint32_t table_size;
     uint32_t first_free; /* no free slot below this one */
@@ -250,6 +252,19 @@ int spn_on_adjust(spn_channel *ch, spb_reader *r);
 int spn_on_request(spn_channel *ch, spb_reader *r);
 int spn_on_global_request(spn_connection *c, spb_reader *r);
 int spn_on_global_reply(spn_connection *c);
+
+/* permit.c: what the login may do. NONE, and whatever is not known, never. */
+bool spn_may(const spn_connection *c, spk_permit what);
+/* Listening on the client's behalf: on this host (as the client wrote it) and port, on this path.
+ */
+bool spn_may_listen(const spn_connection *c, const char *host, uint32_t port);
+bool spn_may_listen_path(const spn_connection *c, const char *path);
+/* May the channel lead where it is to lead? */
+bool spn_place_permitted(const spn_channel *ch);
+/* What runs whatever the client asks for; NULL: that. */
+const char *spn_forced_command(const spn_connection *c);
+/* Do the keys themselves set this environment variable? */
+bool spn_variable_is_set(const spn_connection *c, const char *name);
 
 /* channel_open.c */
 void spn_forget_place(spn_channel *ch);

@@ -144,6 +144,21 @@ int spn_requests_go_on(spn_channel *ch)
     return result;
 }
 
+/* A forced command takes the place of whatever was to be started. */
+static void force_command(const spn_channel *ch, sp_event *event)
+{
+    const char *command = spn_forced_command(ch->c);
+    sp_request_type type = event->u.request.type;
+
+    if (command == NULL ||
+        (type != SP_REQUEST_SHELL && type != SP_REQUEST_EXEC && type != SP_REQUEST_SUBSYSTEM))
+        return;
+    event->u.request.original_type = type;
+    event->u.request.original = type == SP_REQUEST_SHELL ? NULL : event->u.request.text;
+    event->u.request.type = SP_REQUEST_EXEC;
+    event->u.request.text = command;
+}
+
 bool spn_request_event(spn_channel *ch, sp_event *event)
 {
     const spn_request *request = first(ch);
@@ -160,6 +175,7 @@ bool spn_request_event(spn_channel *ch, sp_event *event)
     event->u.request.size = request->size;
     event->u.request.modes = request->modes;
     event->u.request.milliseconds = request->milliseconds;
+    force_command(ch, event);
     if (!request->type->tells) {
         event->question = spn_question_new(ch);
         return true;

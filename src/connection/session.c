@@ -82,7 +82,7 @@ static void parse_break(spb_reader *r, spn_request_fields *fields)
 static bool pty_allowed(const spn_channel *ch, const spn_request *request)
 {
     (void)request;
-    return !ch->pty && ch->start == SPN_SETUP;
+    return !ch->pty && ch->start == SPN_SETUP && spn_may(ch->c, SPK_PERMIT_PTY);
 }
 
 static void pty_answered(spn_channel *ch, const spn_request *request, bool accepted)
@@ -100,7 +100,7 @@ static bool env_allowed(const spn_channel *ch, const spn_request *request)
 {
     size_t size = env_size(request);
     return ch->start == SPN_SETUP && ch->env_count < SPN_ENV_MAX && size <= SPN_ENV_BYTES_MAX &&
-           ch->env_bytes <= SPN_ENV_BYTES_MAX - size;
+           ch->env_bytes <= SPN_ENV_BYTES_MAX - size && !spn_variable_is_set(ch->c, request->text);
 }
 
 static void env_answered(spn_channel *ch, const spn_request *request, bool accepted)

@@ -15,7 +15,8 @@
 bool spc_random(const spb_env *env, void *buffer, size_t length) SPC_MUST_CHECK;
 
 /* ---- hash ---- */
-typedef enum spc_hash_id { SPC_SHA256 = 1, SPC_SHA384, SPC_SHA512 } spc_hash_id;
+/* SHA-1 only to look fingerprints up in old lists of revoked keys; libcrypto may lack it. */
+typedef enum spc_hash_id { SPC_SHA256 = 1, SPC_SHA384, SPC_SHA512, SPC_SHA1 } spc_hash_id;
 #define SPC_HASH_MAX 64
 size_t spc_hash_size(spc_hash_id id);
 /* One shot over several spans. */

@@ -59,12 +59,14 @@ static bool fetch_all(spc_fetched *f)
         [SPC_AES256_GCM] = "AES-256-GCM", [SPC_AES128_CTR] = "AES-128-CTR",
         [SPC_AES192_CTR] = "AES-192-CTR", [SPC_AES256_CTR] = "AES-256-CTR",
     };
-    static const char *const hashes[SPC_HASH_COUNT] = {"SHA256", "SHA384", "SHA512"};
+    /* Those that must be there; SHA-1 need not. */
+    static const char *const hashes[] = {"SHA256", "SHA384", "SHA512"};
     bool good = true;
 
     for (size_t i = 0; good && i < SPC_CIPHER_COUNT; i++)
         good = SPC_TRY((f->cipher[i] = EVP_CIPHER_fetch(NULL, ciphers[i], NULL)) != NULL);
-    for (size_t i = 0; good && i < SPC_HASH_COUNT; i++)
+    f->hash[SPC_SHA1 - SPC_SHA256] = EVP_MD_fetch(NULL, "SHA1", NULL);
+    for (size_t i = 0; good && i < sizeof hashes / sizeof hashes[0]; i++)
         good = SPC_TRY((f->hash[i] = EVP_MD_fetch(NULL, hashes[i], NULL)) != NULL);
     good = good && SPC_TRY((f->hmac = EVP_MAC_fetch(NULL, "HMAC", NULL)) != NULL) &&
            SPC_TRY((f->poly1305 = EVP_MAC_fetch(NULL, "POLY1305", NULL)) != NULL);

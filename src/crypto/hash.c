@@ -1,4 +1,4 @@
-/* SHA-2 over several spans (RFC 6234). */
+/* SHA-2 and SHA-1 over several spans (RFC 6234). */
 #include "crypto/fault.h"
 #include "crypto/fetch.h"
 
@@ -11,6 +11,8 @@ size_t spc_hash_size(spc_hash_id id)
         return 48;
     case SPC_SHA512:
         return 64;
+    case SPC_SHA1:
+        return 20;
     }
     return 0;
 }
@@ -20,7 +22,7 @@ bool spc_hash(spc_hash_id id, const spb_span *spans, size_t count, uint8_t *out)
     const spc_fetched *f = spc_fetch();
     EVP_MD_CTX *ctx = NULL;
 
-    if (f == NULL || spc_hash_size(id) == 0)
+    if (f == NULL || spc_hash_size(id) == 0 || f->hash[id - SPC_SHA256] == NULL)
         return false;
     bool good = SPC_TRY((ctx = EVP_MD_CTX_new()) != NULL) &&
                 SPC_TRY(EVP_DigestInit_ex2(ctx, f->hash[id - SPC_SHA256], NULL) == 1);

@@ -47,6 +47,10 @@ void sp_engine_free(sp_engine *e)
     spn_free(e->connection);
     spa_free(e->auth);
     spt_free(e->transport);
+    spb_free(&config->env, e->trust.peer);
+    sp_authorized_keys_free(e->trust.authorized);
+    for (size_t i = 0; i < SPA_REVOKED_LISTS; i++)
+        sp_revoked_keys_unref(e->trust.revoked[i]);
     if (e->own_pool)
         spb_pool_free(e->pool);
     spb_free(&config->env, e);
@@ -152,9 +156,12 @@ static int open_rooms(sp_engine *e)
     int result = 0;
 
     if (e->auth == NULL && spt_service_granted(e->transport))
-        result = spa_new(&e->auth, e->transport);
-    if (result == 0 && e->auth != NULL && e->connection == NULL && spa_succeeded(e->auth))
+        result = spa_new(&e->auth, e->transport, &e->trust);
+    if (result == 0 && e->auth != NULL && e->connection == NULL && spa_succeeded(e->auth)) {
         result = spn_new(&e->connection, e->transport);
+        if (result == 0)
+            spn_permit(e->connection, spa_permissions(e->auth), spa_environment_obeyed(e->auth));
+    }
     if (result == 0 && e->connection != NULL && !e->released && spa_completed(e->auth)) {
         spn_release(e->connection);
         e->released = true;

@@ -14,6 +14,7 @@ struct sp_engine {
     spt_transport *transport;
     spa_auth *auth;             /* NULL until its service was granted */
     spn_connection *connection; /* NULL until authentication succeeded */
+    spa_trust trust;
     uint64_t login_deadline;
     uint64_t keepalive_sent;
     uint32_t keepalives; /* since anything was received */

@@ -1,58 +1,59 @@
-/* Lists of authorized keys in sshd's format. Only plain "type base64 comment" lines count; a line
- * with options is left out, because an option that is not obeyed would let its key do too much.
- * The list keeps sorted blobs, so that asking costs little however long it is. */
-#include "key/key_internal.h"
+/* Lists of authorized keys in sshd's format: read from a text, kept in order of the keys so that
+ * asking costs little however long they are. A line that is not understood to its end is left out,
+ * because an option that is not obeyed would let its key do too much. */
+#include "key/authorized_list.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-struct sp_authorized_keys {
-    spb_span *blobs; /* sorted; each owned */
-    size_t count;
-    size_t capacity;
-};
 
 typedef struct parse_state {
     sp_authorized_keys *list;
     sp_authorized_keys_report report;
     void *ctx;
     unsigned line;
+    char reason[SPK_OPTION_REASON_SIZE];
 } parse_state;
 
-static int compare_blobs(const void *a, const void *b)
+static int compare_blobs(const uint8_t *a, size_t a_length, const uint8_t *b, size_t b_length)
 {
-    const spb_span *x = a;
-    const spb_span *y = b;
-
-    if (x->length != y->length)
-        return x->length < y->length ? -1 : 1;
-    return memcmp(x->data, y->data, x->length);
+    if (a_length != b_length)
+        return a_length < b_length ? -1 : 1;
+    return memcmp(a, b, a_length);
 }
 
-static int add_blob(sp_authorized_keys *list, const sp_key *key)
+static int compare_entries(const void *a, const void *b)
 {
-    const spb_env *env = spk_env();
+    const spk_entry *x = a, *y = b;
+    int order = compare_blobs(x->blob, x->length, y->blob, y->length);
 
-    if (list->count == list->capacity) {
-        size_t capacity = list->capacity == 0 ? 4 : 2 * list->capacity;
-        if (capacity > SIZE_MAX / sizeof *list->blobs)
-            return SP_ENOMEM;
-        spb_span *blobs = spb_realloc(env, list->blobs, capacity * sizeof *blobs);
-        if (blobs == NULL)
-            return SP_ENOMEM;
-        list->blobs = blobs;
-        list->capacity = capacity;
-    }
-    const uint8_t *copy = spb_memdup(env, key->blob, key->blob_length);
+    return order != 0 ? order : x->line < y->line ? -1 : x->line > y->line;
+}
+
+static void free_entry(spk_entry *e)
+{
+    spb_free(spk_env(), e->blob);
+    spk_key_options_free(&e->options);
+}
+
+/* Takes the options over if it succeeds. */
+static int add_entry(parse_state *s, const sp_key *key, const spk_key_options *options, bool plain)
+{
+    sp_authorized_keys *list = s->list;
+    spk_entry *entries = spk_grow(list->entries, list->count, &list->capacity, sizeof *entries);
+
+    if (entries == NULL)
+        return SP_ENOMEM;
+    list->entries = entries;
+    uint8_t *copy = spb_memdup(spk_env(), key->blob, key->blob_length);
     if (copy == NULL)
         return SP_ENOMEM;
-    list->blobs[list->count++] = (spb_span){copy, key->blob_length};
+    entries[list->count++] = (spk_entry){copy, key->blob_length, s->line, plain, *options};
     return 0;
 }
 
-/* Steps over sshd's options: up to a blank outside quotes, in which \" does not end the quote.
- * False: a quote is left open. */
-static bool skip_options(spb_span *rest)
+/* Takes sshd's options off the front: up to a blank outside quotes, in which \" does not end the
+ * quote. False: a quote is left open. */
+static bool take_options(spb_span *rest, spb_span *options)
 {
     bool quoted = false;
     size_t i = 0;
@@ -68,6 +69,7 @@ static bool skip_options(spb_span *rest)
     }
     if (quoted)
         return false;
+    *options = (spb_span){rest->data, i};
     while (i < rest->length && (rest->data[i] == ' ' || rest->data[i] == '\t'))
         i++;
     rest->data += i;
@@ -75,24 +77,60 @@ static bool skip_options(spb_span *rest)
     return true;
 }
 
-/* Why a line whose first word is no key type is skipped. */
-static const char *why_no_key(spb_span line)
+static bool starts_with_type(spb_span line)
 {
-    spb_span rest = line;
+    return spk_type_find(spk_take_word(&line)) != SP_KEY_NONE;
+}
 
-    if (!skip_options(&rest))
-        return "unbalanced quotes in options";
-    if (spk_type_find(spk_take_word(&rest)) != SP_KEY_NONE)
-        return "line has options, which are not supported";
-    return "unknown key type";
+static int parse_key(parse_state *s, spb_span line, const spk_key_options *options, bool plain,
+                     const char **reason)
+{
+    sp_key *key = NULL;
+    int result = spk_parse_line(&key, line, reason);
+
+    if (result == 0)
+        result = add_entry(s, key, options, plain);
+    sp_key_unref(key);
+    return result;
+}
+
+static int parse_with_options(parse_state *s, spb_span line, const char **reason)
+{
+    spb_span text;
+    spb_span rest = line;
+    spk_key_options options;
+
+    if (!take_options(&rest, &text)) {
+        *reason = "unbalanced quotes in options";
+        return SP_EFORMAT;
+    }
+    if (!starts_with_type(rest)) {
+        *reason = "unknown key type";
+        return SP_EFORMAT;
+    }
+    int result = spk_key_options_parse(&options, text, s->reason);
+    if (result != 0) {
+        *reason = s->reason;
+        return result;
+    }
+    result = parse_key(s, rest, &options, false, reason);
+    if (result != 0)
+        spk_key_options_free(&options);
+    return result;
+}
+
+static int parse_plain(parse_state *s, spb_span line, const char **reason)
+{
+    const spk_key_options none = {.expires = UINT64_MAX, .permissions = spk_permissions_all()};
+
+    return parse_key(s, line, &none, true, reason);
 }
 
 /* 0, also for a line that is skipped; or SP_ENOMEM. */
 static int parse_line(parse_state *s, spb_span line)
 {
     const char *reason = NULL;
-    sp_key *key = NULL;
-    int result = 0;
+    int result = SP_EFORMAT;
 
     while (line.length > 0 && (line.data[0] == ' ' || line.data[0] == '\t')) {
         line.data++;
@@ -103,22 +141,17 @@ static int parse_line(parse_state *s, spb_span line)
     if (line.length == 0 || line.data[0] == '#')
         return 0;
 
-    spb_span rest = line;
-    if (line.length > SPK_LINE_MAX) {
+    if (line.length > SPK_LINE_MAX)
         reason = "line is too long";
-    } else if (memchr(line.data, '\0', line.length) != NULL) {
+    else if (memchr(line.data, '\0', line.length) != NULL)
         reason = "line has a NUL byte";
-    } else if (spk_type_find(spk_take_word(&rest)) == SP_KEY_NONE) {
-        reason = why_no_key(line);
-    } else {
-        result = spk_parse_line(&key, line, &reason);
-        if (result == 0)
-            result = add_blob(s->list, key);
-        sp_key_unref(key);
-    }
+    else if (starts_with_type(line))
+        result = parse_plain(s, line, &reason);
+    else
+        result = parse_with_options(s, line, &reason);
     if (result == SP_ENOMEM)
         return SP_ENOMEM;
-    if (reason != NULL && s->report != NULL)
+    if (result != 0 && s->report != NULL)
         s->report(s->ctx, s->line, reason);
     return 0;
 }
@@ -127,9 +160,10 @@ int sp_authorized_keys_parse(sp_authorized_keys **list, const char *text, size_t
                              sp_authorized_keys_report report, void *ctx)
 {
     *list = NULL;
-    parse_state s = {spb_calloc(spk_env(), 1, sizeof *s.list), report, ctx, 0};
+    parse_state s = {spb_calloc(spk_env(), 1, sizeof *s.list), report, ctx, 0, ""};
     if (s.list == NULL)
         return SP_ENOMEM;
+    atomic_init(&s.list->references, 1);
 
     int result = 0;
     while (length > 0 && result == 0) {
@@ -146,18 +180,27 @@ int sp_authorized_keys_parse(sp_authorized_keys **list, const char *text, size_t
         return result;
     }
     if (s.list->count > 1)
-        qsort(s.list->blobs, s.list->count, sizeof s.list->blobs[0], compare_blobs);
+        qsort(s.list->entries, s.list->count, sizeof s.list->entries[0], compare_entries);
     *list = s.list;
     return 0;
 }
 
+sp_authorized_keys *sp_authorized_keys_ref(const sp_authorized_keys *list)
+{
+    sp_authorized_keys *l = (sp_authorized_keys *)(uintptr_t)list; /* as for keys */
+
+    if (l != NULL)
+        atomic_fetch_add_explicit(&l->references, 1, memory_order_relaxed);
+    return l;
+}
+
 void sp_authorized_keys_free(sp_authorized_keys *list)
 {
-    if (list == NULL)
+    if (list == NULL || atomic_fetch_sub_explicit(&list->references, 1, memory_order_acq_rel) != 1)
         return;
     for (size_t i = 0; i < list->count; i++)
-        spb_free(spk_env(), (void *)(uintptr_t)list->blobs[i].data);
-    spb_free(spk_env(), list->blobs);
+        free_entry(&list->entries[i]);
+    spb_free(spk_env(), list->entries);
     spb_free(spk_env(), list);
 }
 
@@ -166,10 +209,23 @@ size_t sp_authorized_keys_count(const sp_authorized_keys *list)
     return list->count;
 }
 
-bool sp_authorized_keys_contains(const sp_authorized_keys *list, const sp_key *key)
+const spk_entry *spk_entries_of(const sp_authorized_keys *list, const sp_key *key, size_t *count)
 {
-    const spb_span wanted = {key->blob, key->blob_length};
+    size_t low = 0, high = list->count;
 
-    return list->count > 0 &&
-           bsearch(&wanted, list->blobs, list->count, sizeof list->blobs[0], compare_blobs) != NULL;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const spk_entry *e = &list->entries[middle];
+        if (compare_blobs(e->blob, e->length, key->blob, key->blob_length) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (high = low; high < list->count; high++) {
+        const spk_entry *e = &list->entries[high];
+        if (compare_blobs(e->blob, e->length, key->blob, key->blob_length) != 0)
+            break;
+    }
+    *count = high - low;
+    return high == low ? NULL : &list->entries[low];
 }

@@ -31,6 +31,19 @@ const spb_env *spk_env(void)
     return &default_env;
 }
 
+void *spk_grow(void *items, size_t count, size_t *capacity, size_t item_size)
+{
+    if (count < *capacity)
+        return items;
+    size_t more = *capacity == 0 ? 4 : 2 * *capacity;
+    if (more > SIZE_MAX / item_size)
+        return NULL;
+    void *moved = spb_realloc(spk_env(), items, more * item_size);
+    if (moved != NULL)
+        *capacity = more;
+    return moved;
+}
+
 const char *spk_type_name(sp_key_type type)
 {
     for (size_t i = 0; i < TYPE_COUNT; i++) {

@@ -20,9 +20,14 @@ struct sp_key {
 #define SPK_LINE_MAX ((size_t)16384)
 #define SPK_FILE_MAX ((size_t)1024 * 1024)
 #define SPK_PRIVATE_MAX ((size_t)64 * 1024)
+#define SPK_CERT_MAX ((size_t)64 * 1024)
 
 /* Keys have no server: their memory comes from the default allocator. */
 const spb_env *spk_env(void);
+
+/* Room for one more item behind `count`: the array, perhaps moved; NULL: out of memory, and the old
+ * one is as it was. */
+void *spk_grow(void *items, size_t count, size_t *capacity, size_t item_size);
 
 /* Makes a key around `pkey`, which it takes over whatever happens. */
 int spk_new(sp_key **key, spc_pkey *pkey, bool is_private);
@@ -47,6 +52,10 @@ int spk_openssh_write(const sp_key *key, const char *comment, spb_buffer *out);
 
 /* "type base64 ..." at the start of a line; `*reason` gets an English text on failure. */
 int spk_parse_line(sp_key **key, spb_span line, const char **reason);
+/* "type base64 comment" like snprintf; SP_EINVAL: a control character in the comment. */
+int spk_format_line(const char *type, spb_span blob, const char *comment, char *out, size_t size);
+/* Reads a regular file to its end; `secret`: nobody but its owner may read it. 0 or SP_E... */
+int spk_read_file(const char *path, bool secret, spb_buffer *out);
 /* Takes a word off the front, up to a blank or the end, and the blanks behind it. */
 spb_span spk_take_word(spb_span *rest);
 

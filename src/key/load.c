@@ -1,5 +1,5 @@
-/* Private keys from a text or a file. The file is opened once and everything is asked of that
- * descriptor; sshd's rule about its mode holds here too. */
+/* Files of keys, and private keys from a text or a file. A file is opened once and everything is
+ * asked of that descriptor; sshd's rule about a private key's mode holds here too. */
 #include "key/key_internal.h"
 
 #include <errno.h>
@@ -51,7 +51,7 @@ static int read_all(int fd, spb_buffer *out)
     }
 }
 
-static int read_private_file(int fd, spb_buffer *out)
+static int read_regular(int fd, bool secret, spb_buffer *out)
 {
     struct stat status;
 
@@ -59,9 +59,20 @@ static int read_private_file(int fd, spb_buffer *out)
         return error_of_errno(errno);
     if (!S_ISREG(status.st_mode))
         return SP_EFORMAT;
-    if (status.st_uid == getuid() && (status.st_mode & 077) != 0)
+    if (secret && status.st_uid == getuid() && (status.st_mode & 077) != 0)
         return SP_EACCES;
     return read_all(fd, out);
+}
+
+int spk_read_file(const char *path, bool secret, spb_buffer *out)
+{
+    /* Without O_NONBLOCK, opening a pipe would wait for a writer. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (fd < 0)
+        return error_of_errno(errno);
+    int result = read_regular(fd, secret, out);
+    (void)close(fd);
+    return result;
 }
 
 int sp_key_load_private(sp_key **key, const char *path, const char *passphrase)
@@ -69,14 +80,9 @@ int sp_key_load_private(sp_key **key, const char *path, const char *passphrase)
     spb_buffer text;
 
     *key = NULL;
-    /* Without O_NONBLOCK, opening a pipe would wait for a writer. */
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (fd < 0)
-        return error_of_errno(errno);
     spb_buffer_init(&text, spk_env(), SPK_FILE_MAX);
     text.secret = true;
-    int result = read_private_file(fd, &text);
-    (void)close(fd);
+    int result = spk_read_file(path, true, &text);
     if (result == 0)
         result = sp_key_parse_private(key, text.data, text.length, passphrase);
     spb_buffer_free(&text);

@@ -95,7 +95,7 @@ void sp_key_fingerprint(const sp_key *key, char out[SP_FINGERPRINT_SIZE])
     spb_buffer_free(&text);
 }
 
-int sp_key_format_public(const sp_key *key, const char *comment, char *out, size_t size)
+int spk_format_line(const char *type, spb_span blob, const char *comment, char *out, size_t size)
 {
     spb_buffer text;
 
@@ -104,12 +104,17 @@ int sp_key_format_public(const sp_key *key, const char *comment, char *out, size
         if ((unsigned char)*c < 0x20 || *c == 0x7f)
             return SP_EINVAL;
     }
-    spb_buffer_init(&text, spk_env(), SPK_LINE_MAX);
+    spb_buffer_init(&text, spk_env(), 2 * SPK_CERT_MAX);
     int result = SP_ENOMEM;
-    if (spc_base64_encode((spb_span){key->blob, key->blob_length}, &text))
-        result = snprintf(out, size, "%s %.*s%s%s", sp_key_type_name(key), (int)text.length,
-                          (const char *)text.data, comment == NULL ? "" : " ",
-                          comment == NULL ? "" : comment);
+    if (spc_base64_encode(blob, &text))
+        result = snprintf(out, size, "%s %.*s%s%s", type, (int)text.length, (const char *)text.data,
+                          comment == NULL ? "" : " ", comment == NULL ? "" : comment);
     spb_buffer_free(&text);
     return result;
+}
+
+int sp_key_format_public(const sp_key *key, const char *comment, char *out, size_t size)
+{
+    return spk_format_line(sp_key_type_name(key), (spb_span){key->blob, key->blob_length}, comment,
+                           out, size);
 }

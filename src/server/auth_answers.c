@@ -1,4 +1,5 @@
 /* The calls of <sallyport/auth.h>: what an authentication question says, and its answers. */
+#include "auth/auth.h"
 #include "server/auth_question.h"
 
 #include <string.h>
@@ -87,6 +88,143 @@ int sp_auth_challenge(sp_auth *auth, const sp_challenge *challenge)
     return give(auth, SP_AUTH_CHALLENGE, NULL, copy);
 }
 
+/* ---- answers that say what is permitted ---- */
+
+static spk_peer peer_of(const sp_auth *auth)
+{
+    return (spk_peer){
+        .user = auth->username,
+        .address = auth->peer,
+        .now = auth->now,
+        .ca_algorithms = auth->config->ca_signature_list,
+    };
+}
+
+static bool about_key(const sp_auth *auth)
+{
+    return auth->event == SP_EVENT_AUTH_PUBLIC_KEY || auth->event == SP_EVENT_AUTH_CA_KEY;
+}
+
+static int check_grant(const sp_auth *auth, const sp_auth_grant *grant)
+{
+    if (auth->event == SP_EVENT_AUTH_COMPLETED ||
+        (grant->partial && auth->event == SP_EVENT_AUTH_BEGIN) ||
+        (grant->authorized_keys != NULL && !about_key(auth)) ||
+        (grant->principals != NULL && auth->event != SP_EVENT_AUTH_CA_KEY))
+        return SP_EINVAL;
+    for (size_t i = 0; grant->principals != NULL && i < grant->principal_count; i++)
+        if (grant->principals[i] == NULL)
+            return SP_EINVAL;
+    if (grant->options == NULL)
+        return 0;
+    spk_permissions *permitted;
+    const char *reason;
+    const spk_peer who = peer_of(auth);
+    int result =
+        spa_options_permit(spl_queue_env(auth->q.queue), grant->options, &who, &permitted, &reason);
+    spk_permissions_unref(permitted);
+    return result == SP_EAUTH ? 0 : result; /* the reason is told when it refuses */
+}
+
+/* Pointers and texts in one block; never NULL but when out of memory. */
+static const char **copy_names(const spb_env *env, const char *const *names, size_t count)
+{
+    size_t size = (count + 1) * sizeof *names;
+
+    for (size_t i = 0; i < count; i++)
+        size += sps_text_size(names[i]);
+    const char **copy = spb_alloc(env, size);
+    if (copy == NULL)
+        return NULL;
+    char *at = (char *)(copy + count + 1);
+    for (size_t i = 0; i < count; i++)
+        copy[i] = sps_text_put(&at, names[i]);
+    copy[count] = NULL;
+    return copy;
+}
+
+int sp_auth_accept(sp_auth *auth, const sp_auth_grant *given)
+{
+    const spb_env *env = spl_queue_env(auth->q.queue);
+    sp_auth_grant grant;
+
+    memset(&grant, 0, sizeof grant);
+    if (given == NULL || !sps_copy_sized(&grant, sizeof grant, given))
+        return SP_EINVAL;
+    int result = check_grant(auth, &grant);
+    if (result != 0)
+        return result;
+    char *options = grant.options == NULL ? NULL : spb_strdup(env, grant.options);
+    const char **names =
+        grant.principals == NULL ? NULL : copy_names(env, grant.principals, grant.principal_count);
+    if ((grant.options != NULL && options == NULL) || (grant.principals != NULL && names == NULL))
+        result = SP_ENOMEM;
+    if (result == 0)
+        result = sps_question_claim(&auth->q);
+    if (result != 0) {
+        spb_free(env, options);
+        spb_free(env, names);
+        return result;
+    }
+    auth->verdict = grant.partial ? SP_AUTH_PARTIAL : SP_AUTH_ACCEPT;
+    auth->options = options;
+    auth->principals = names;
+    auth->principal_count = grant.principal_count;
+    auth->no_environment = grant.no_environment;
+    if (grant.authorized_keys != NULL)
+        auth->authorized = sp_authorized_keys_ref(grant.authorized_keys);
+    return sps_question_publish(&auth->q);
+}
+
+int sp_auth_accept_with_options(sp_auth *auth, const char *options)
+{
+    sp_auth_grant grant = SP_AUTH_GRANT_INIT;
+
+    grant.options = options;
+    return sp_auth_accept(auth, &grant);
+}
+
+int sp_auth_accept_principals(sp_auth *auth, const char *const *names, size_t count)
+{
+    static const char *const nobody[] = {NULL};
+    sp_auth_grant grant = SP_AUTH_GRANT_INIT;
+
+    if (names == NULL && count > 0)
+        return SP_EINVAL;
+    grant.principals = count > 0 ? names : nobody;
+    grant.principal_count = count;
+    return sp_auth_accept(auth, &grant);
+}
+
+int sp_auth_look_up(const sp_auth *auth, const sp_authorized_keys *list, const char **reason)
+{
+    spk_permissions *permitted;
+    const char *why;
+
+    if (!about_key(auth))
+        return SP_EINVAL;
+    const spk_peer who = peer_of(auth);
+    int result = spa_look_up(list, auth->key, auth->cert, &who, &permitted, &why);
+    spk_permissions_unref(permitted);
+    if (reason != NULL)
+        *reason = why;
+    return result;
+}
+
+int sp_auth_set_authorized_keys(sp_auth *auth, const sp_authorized_keys *list)
+{
+    if (auth->event != SP_EVENT_AUTH_BEGIN)
+        return SP_EINVAL;
+    if (atomic_load(&auth->q.gone))
+        return SP_ECONN;
+    if (atomic_load(&auth->q.state) != SPS_OPEN)
+        return SP_EALREADY;
+    sp_authorized_keys *fresh = list != NULL ? sp_authorized_keys_ref(list) : NULL;
+    sp_authorized_keys_free(atomic_exchange(&auth->user_keys, fresh));
+    atomic_store(&auth->has_user_keys, true);
+    return 0;
+}
+
 void sp_auth_release(sp_auth *auth)
 {
     if (auth != NULL)
@@ -113,6 +251,16 @@ const char *sp_auth_new_password(const sp_auth *auth)
 const sp_key *sp_auth_key(const sp_auth *auth)
 {
     return auth->key;
+}
+
+const sp_key *sp_auth_ca_key(const sp_auth *auth)
+{
+    return auth->ca_key;
+}
+
+const sp_cert *sp_auth_cert(const sp_auth *auth)
+{
+    return auth->cert;
 }
 
 bool sp_auth_key_signed(const sp_auth *auth)

@@ -25,7 +25,15 @@ static void auth_apply(sps_question *question)
     }
     if (auth->challenge != NULL)
         reply.challenge = &auth->challenge->challenge;
+    reply.options = auth->options;
+    reply.principals = auth->principals;
+    reply.principal_count = auth->principal_count;
+    reply.authorized_keys = auth->authorized;
+    reply.no_environment = auth->no_environment;
     int result = sp_engine_answer_auth(engine, question->number, &reply);
+    /* Only now is it sure that the question, and with it the user's name, is still the same. */
+    if (result == 0 && atomic_load(&auth->has_user_keys))
+        sp_engine_set_authorized_keys(engine, atomic_load(&auth->user_keys));
     if (result == SP_EINVAL || result == SP_ENOMEM) {
         /* A form that the engine does not take (a text that is too long, say) refuses. */
         spb_log(spl_queue_env(question->queue), SP_LOG_ERROR,
@@ -44,6 +52,13 @@ static void auth_clear(sps_question *question)
     sp_auth *auth = SPB_CONTAINER(question, sp_auth, q);
     const spb_env *env = spl_queue_env(question->queue);
     sp_key_unref(auth->key);
+    sp_key_unref(auth->ca_key);
+    sp_cert_unref(auth->cert);
+    sp_config_unref(auth->config);
+    sp_authorized_keys_free(auth->authorized);
+    sp_authorized_keys_free(atomic_load(&auth->user_keys));
+    spb_free(env, auth->options);
+    spb_free(env, auth->principals);
     spb_free(env, auth->change_prompt);
     spb_free(env, auth->challenge);
 }
@@ -63,7 +78,8 @@ static sp_auth *make_auth(sp_conn *conn, const sp_event *event)
     size_t size = sizeof(sp_auth) + count * sizeof(char *) + sps_text_size(event->u.auth.username) +
                   sps_text_size(event->u.auth.password) +
                   sps_text_size(event->u.auth.new_password) +
-                  sps_text_size(event->u.auth.language) + sps_text_size(event->u.auth.submethods);
+                  sps_text_size(event->u.auth.language) + sps_text_size(event->u.auth.submethods) +
+                  SPL_HOST_SIZE;
     for (size_t i = 0; i < count; i++)
         size += sps_text_size(event->u.auth.responses[i]);
     sp_auth *auth = sps_question_new(conn, event, &auth_kind, size);
@@ -80,10 +96,20 @@ static sp_auth *make_auth(sp_conn *conn, const sp_event *event)
     auth->submethods = sps_text_put(&at, event->u.auth.submethods);
     for (size_t i = 0; i < count; i++)
         auth->responses[i] = sps_text_put(&at, event->u.auth.responses[i]);
-    if (event->type == SP_EVENT_AUTH_PUBLIC_KEY && event->u.auth.key != NULL) {
+    if (spl_address_host(&conn->peer, at, SPL_HOST_SIZE))
+        auth->peer = at;
+    atomic_init(&auth->user_keys, NULL);
+    atomic_init(&auth->has_user_keys, false);
+    auth->config = sp_config_ref(conn->server->config);
+    auth->now = spt_config_wall_clock(auth->config);
+    if (event->u.auth.key != NULL) {
         auth->key = sp_key_ref(event->u.auth.key);
         auth->key_signed = event->u.auth.signed_request;
     }
+    if (event->u.auth.ca_key != NULL)
+        auth->ca_key = sp_key_ref(event->u.auth.ca_key);
+    if (event->u.auth.cert != NULL)
+        auth->cert = sp_cert_ref(event->u.auth.cert);
     return auth;
 }
 
@@ -161,6 +187,10 @@ static sp_answer ask(sp_conn *conn, sp_auth *auth)
         if (h->validate_public_key == NULL)
             return SP_REJECT;
         return h->validate_public_key(conn, auth, auth->username, auth->key);
+    case SP_EVENT_AUTH_CA_KEY:
+        if (h->validate_ca_key == NULL)
+            return SP_REJECT;
+        return h->validate_ca_key(conn, auth, auth->username, auth->ca_key);
     case SP_EVENT_AUTH_PASSWORD:
         if (h->validate_password == NULL)
             return SP_REJECT;

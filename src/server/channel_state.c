@@ -83,6 +83,33 @@ bool sps_channel_set_variable(sp_channel *channel, const char *name, const char 
     return true;
 }
 
+bool sps_channel_set_key_environment(sp_channel *channel, const sp_engine *engine)
+{
+    const char *entry;
+
+    for (size_t i = 0; (entry = sp_engine_environment_at(engine, i)) != NULL; i++) {
+        const char *value = strchr(entry, '=');
+        if (value == NULL)
+            continue;
+        char *name = spb_strndup(env_of(channel), entry, (size_t)(value - entry));
+        bool set = name != NULL && sps_channel_set_variable(channel, name, value + 1);
+        spb_free(env_of(channel), name);
+        if (!set)
+            return false;
+    }
+    return true;
+}
+
+bool sps_channel_set_original(sp_channel *channel, const sp_event *event)
+{
+    const char *text = event->u.request.original;
+
+    channel->original_type = event->u.request.original_type;
+    spb_free(env_of(channel), channel->original);
+    channel->original = NULL;
+    return text == NULL || sps_channel_set_text(channel, &channel->original, text);
+}
+
 void sps_channel_free_state(sp_channel *channel)
 {
     const spb_env *env = env_of(channel);
@@ -94,6 +121,7 @@ void sps_channel_free_state(sp_channel *channel)
     spb_free(env, channel->command);
     spb_free(env, channel->subsystem);
     spb_free(env, channel->terminal);
+    spb_free(env, channel->original);
     spb_free(env, (void *)(uintptr_t)channel->modes.modes);
 }
 
@@ -123,6 +151,16 @@ const char *sp_channel_get_command(const sp_channel *channel)
 const char *sp_channel_get_subsystem(const sp_channel *channel)
 {
     return channel->subsystem;
+}
+
+sp_request_type sp_channel_get_original_request(const sp_channel *channel)
+{
+    return channel->original_type;
+}
+
+const char *sp_channel_get_original_command(const sp_channel *channel)
+{
+    return channel->original;
 }
 
 const char *sp_channel_get_terminal_type(const sp_channel *channel)

@@ -156,6 +156,7 @@ static void dispatch(sp_conn *conn, const sp_event *event)
     case SP_EVENT_AUTH_KBDINT:
     case SP_EVENT_AUTH_KBDINT_RESPONSE:
     case SP_EVENT_AUTH_COMPLETED:
+    case SP_EVENT_AUTH_CA_KEY:
         sps_auth_event(conn, event);
         break;
     case SP_EVENT_OPEN:
@@ -358,11 +359,25 @@ void sps_conn_drop(sp_conn *conn)
 
 /* ---- the beginning ---- */
 
+/* Tells the engine where the peer is, and whose keys may log in. */
+static int introduce(sp_conn *conn)
+{
+    const sp_server *server = conn->server;
+    char host[SPL_HOST_SIZE];
+    bool known = spl_address_host(&conn->peer, host, sizeof host);
+
+    sp_engine_set_authorized_keys(conn->engine, server->authorized);
+    sp_engine_set_revoked_keys(conn->engine, server->revoked, NULL);
+    return sp_engine_set_peer_address(conn->engine, known ? host : NULL);
+}
+
 static int start_parts(sp_conn *conn, int fd)
 {
     sp_server *server = conn->server;
     int result =
         sp_engine_new(&conn->engine, server->config, server->pool, spl_loop_now(server->loop));
+    if (result == 0)
+        result = introduce(conn);
     if (result == 0)
         result = spl_timer_new(&conn->timer, server->loop, fired, conn);
     if (result == 0)
@@ -384,6 +399,8 @@ int sps_conn_start(sp_server *server, int fd)
     spb_list_init(&conn->questions);
     spb_list_init(&conn->forwards);
     spb_list_init(&conn->waiters);
+    spl_peer_address(fd, &conn->peer);
+    spl_local_address(fd, &conn->local);
     int result = start_parts(conn, fd);
     if (result != 0) {
         close(fd);
@@ -394,8 +411,6 @@ int sps_conn_start(sp_server *server, int fd)
     }
     if (server->no_delay)
         spl_socket_no_delay(fd);
-    spl_peer_address(fd, &conn->peer);
-    spl_local_address(fd, &conn->local);
     conn->queue = spl_queue_ref(server->queue);
     conn->id = ++server->next_id;
     spb_list_append(&server->conns, &conn->link);

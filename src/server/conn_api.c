@@ -130,6 +130,51 @@ const char *sp_conn_get_extra_info(sp_conn *conn, const char *name)
     return NULL;
 }
 
+/* ---- keys and certificates ---- */
+
+int sp_conn_set_authorized_keys(sp_conn *conn, const sp_authorized_keys *list)
+{
+    sp_engine *engine = sps_conn_engine(conn);
+    if (engine == NULL)
+        return SP_ECONN;
+    sp_engine_set_authorized_keys(engine, list);
+    return 0;
+}
+
+int sp_conn_set_revoked_keys(sp_conn *conn, const sp_revoked_keys *list)
+{
+    sp_engine *engine = sps_conn_engine(conn);
+    if (engine == NULL)
+        return SP_ECONN;
+    sp_engine_set_revoked_keys(engine, conn->server->revoked, list);
+    return 0;
+}
+
+const sp_cert *sp_conn_certificate(const sp_conn *conn)
+{
+    return conn->engine == NULL ? NULL : sp_engine_certificate(conn->engine);
+}
+
+const char *sp_conn_get_key_option(const sp_conn *conn, const char *name, size_t index)
+{
+    return conn->engine == NULL ? NULL : sp_engine_get_key_option(conn->engine, name, index);
+}
+
+bool sp_conn_check_key_permission(const sp_conn *conn, const char *name)
+{
+    return conn->engine != NULL && sp_engine_check_key_permission(conn->engine, name);
+}
+
+const char *sp_conn_get_certificate_option(const sp_conn *conn, const char *name)
+{
+    return conn->engine == NULL ? NULL : sp_engine_get_certificate_option(conn->engine, name);
+}
+
+bool sp_conn_check_certificate_permission(const sp_conn *conn, const char *name)
+{
+    return conn->engine != NULL && sp_engine_check_certificate_permission(conn->engine, name);
+}
+
 /* ---- what can be done ---- */
 
 static int touched(sp_conn *conn, int result)

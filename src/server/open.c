@@ -80,9 +80,13 @@ static void open_apply(sps_question *question)
     sp_engine *engine = sps_conn_engine(conn);
     sp_channel *channel = open->channel;
     open->channel = NULL; /* the connection's now */
-    if (engine == NULL)
+    if (engine == NULL) {
         channel_missed(channel);
-    else if (channel != NULL)
+    } else if (channel != NULL && !leads_somewhere(open) &&
+               !sps_channel_set_key_environment(channel, engine)) {
+        (void)sp_engine_refuse_open(engine, question->number, SP_OPEN_RESOURCE_SHORTAGE, NULL);
+        channel_missed(channel);
+    } else if (channel != NULL)
         sps_open_serve(conn, question->number, question->channel, channel,
                        open->has_options ? &open->options : NULL);
     else if (open->forward)

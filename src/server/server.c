@@ -54,6 +54,8 @@ static void free_parts(sp_server *server)
         sp_pool_free(server->pool);
     if (server->config != NULL)
         sp_config_unref(server->config);
+    sp_authorized_keys_free(server->authorized);
+    sp_revoked_keys_unref(server->revoked);
     spb_env env = server->env;
     spb_free(&env, server);
 }
@@ -85,6 +87,10 @@ int sp_server_new(sp_server **out, const sp_server_options *options,
     server->max_connections = copy.max_connections != 0 ? copy.max_connections : CONNECTIONS_MAX;
     server->max_unauthenticated =
         copy.max_unauthenticated != 0 ? copy.max_unauthenticated : UNAUTHENTICATED_MAX;
+    if (copy.authorized_client_keys != NULL)
+        server->authorized = sp_authorized_keys_ref(copy.authorized_client_keys);
+    if (copy.revoked_keys != NULL)
+        server->revoked = sp_revoked_keys_ref(copy.revoked_keys);
     atomic_init(&server->stop_asked, false);
     spb_list_init(&server->listeners);
     spb_list_init(&server->conns);

@@ -43,8 +43,10 @@ struct sp_server {
     unsigned backlog;
     unsigned max_connections;
     unsigned max_unauthenticated;
-    spl_task task;          /* looks whether all is closed */
-    spl_timer *drain_timer; /* made when needed */
+    sp_authorized_keys *authorized; /* NULL: none */
+    sp_revoked_keys *revoked;       /* NULL: no list */
+    spl_task task;                  /* looks whether all is closed */
+    spl_timer *drain_timer;         /* made when needed */
     spb_link listeners;
     spb_link conns;
     spb_link timers;
@@ -119,7 +121,9 @@ struct sp_channel {
     char *subsystem;
     char *terminal;
     sp_term_size size;
-    sp_term_modes modes; /* with memory of its own */
+    sp_term_modes modes;           /* with memory of its own */
+    sp_request_type original_type; /* what a forced command stands for; 0: nothing is forced */
+    char *original;
     bool started;
     bool spawned; /* a process was joined: the handlers for its events are silent from then on */
     bool closing;
@@ -168,6 +172,10 @@ bool sps_channel_set_terminal(sp_channel *channel, const char *term, const sp_te
                               const sp_term_modes *modes);
 bool sps_channel_set_variable(sp_channel *channel, const char *name, const char *value);
 bool sps_channel_set_text(sp_channel *channel, char **member, const char *text);
+/* A session's environment begins with what the login's keys set. */
+bool sps_channel_set_key_environment(sp_channel *channel, const sp_engine *engine);
+/* What a request that starts something was before a command was forced. */
+bool sps_channel_set_original(sp_channel *channel, const sp_event *event);
 void sps_channel_free_state(sp_channel *channel);
 
 /* ---- open.c ---- */

@@ -66,7 +66,11 @@ static void request_event(sp_channel *channel, const sp_event *event)
             (void)sp_engine_answer_request(conn->engine, event->question, true);
         return;
     }
-    sp_request *request = sps_request_new(conn, event);
+    bool starts = event->u.request.type == SP_REQUEST_SHELL ||
+                  event->u.request.type == SP_REQUEST_EXEC ||
+                  event->u.request.type == SP_REQUEST_SUBSYSTEM;
+    bool noted = !starts || sps_channel_set_original(channel, event);
+    sp_request *request = noted ? sps_request_new(conn, event) : NULL;
     if (request == NULL) {
         (void)sp_engine_answer_request(conn->engine, event->question, false);
         return;

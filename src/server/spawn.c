@@ -71,6 +71,32 @@ static void discard_child(sps_process *process, const sp_spawn_result *spawned)
         ;
 }
 
+/* The environment and SSH_ORIGINAL_COMMAND, if a command was forced in place of one and the caller
+ * did not set it. NULL when out of memory; else to be freed, unless it is `given`. */
+static const char *const *spawn_environment(const spb_env *env, const sp_channel *channel,
+                                            const char *const *given)
+{
+    static const char prefix[] = "SSH_ORIGINAL_COMMAND=";
+    size_t count = 0;
+
+    if (channel->original == NULL)
+        return given;
+    for (; given[count] != NULL; count++)
+        if (strncmp(given[count], prefix, sizeof prefix - 1) == 0)
+            return given;
+    size_t size = sizeof prefix + strlen(channel->original);
+    const char **all = spb_alloc(env, (count + 2) * sizeof *all + size);
+    if (all == NULL)
+        return NULL;
+    char *line = (char *)(all + count + 2);
+    memcpy(all, given, count * sizeof *all);
+    memcpy(line, prefix, sizeof prefix - 1);
+    memcpy(line + sizeof prefix - 1, channel->original, size - sizeof prefix + 1);
+    all[count] = line;
+    all[count + 1] = NULL;
+    return all;
+}
+
 int sp_channel_spawn(sp_channel *channel, const sp_spawn_options *given)
 {
     sp_spawn_options options;
@@ -91,10 +117,16 @@ int sp_channel_spawn(sp_channel *channel, const sp_spawn_options *given)
         return SP_ENOMEM;
     const char *const only_program[] = {options.program, NULL};
     const char *const nothing[] = {NULL};
+    const char *const *own = options.environment != NULL ? options.environment : nothing;
+    const char *const *environment = spawn_environment(&server->env, channel, own);
+    if (environment == NULL) {
+        spb_free(&server->env, process);
+        return SP_ENOMEM;
+    }
     const sp_spawn_request request = {
         .program = options.program,
         .arguments = options.arguments != NULL ? options.arguments : only_program,
-        .environment = options.environment != NULL ? options.environment : nothing,
+        .environment = environment,
         .directory = options.directory,
         .username = sp_engine_username(engine),
         .terminal = options.no_terminal ? NULL : channel->terminal,
@@ -104,6 +136,8 @@ int sp_channel_spawn(sp_channel *channel, const sp_spawn_options *given)
     sp_spawn_result spawned = {.input = -1, .output = -1, .error = -1};
     sp_spawner spawner = options.spawner != NULL ? options.spawner : sp_spawn_here;
     int result = spawner(options.spawner_ctx, &request, &spawned);
+    if (environment != own)
+        spb_free(&server->env, (void *)(uintptr_t)environment);
     if (result == 0) {
         process->server = server;
         process->terminal = request.terminal != NULL;

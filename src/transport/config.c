@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 /* Kinds of algorithm lists; each knows its table through a function that gives name `index`. */
 typedef const char *(*name_at)(size_t index);
@@ -47,6 +48,10 @@ static const char *signature_name(size_t i)
 #define DEFAULT_SIGNATURES                                                                         \
     "ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521,"                     \
     "rsa-sha2-512,rsa-sha2-256"
+#define DEFAULT_USER_ALGORITHMS                                                                    \
+    "ssh-ed25519-cert-v01@openssh.com,ecdsa-sha2-nistp256-cert-v01@openssh.com,"                   \
+    "ecdsa-sha2-nistp384-cert-v01@openssh.com,ecdsa-sha2-nistp521-cert-v01@openssh.com,"           \
+    "rsa-sha2-512-cert-v01@openssh.com,rsa-sha2-256-cert-v01@openssh.com," DEFAULT_SIGNATURES
 
 static const char *compression_name(size_t i)
 {
@@ -64,7 +69,8 @@ static const struct {
     {"cipher", DEFAULT_CIPHERS, cipher_name},
     {"mac", DEFAULT_MACS, mac_name},
     {"compression", DEFAULT_COMPRESSIONS, compression_name},
-    {"sig", DEFAULT_SIGNATURES, signature_name},
+    {"sig", DEFAULT_USER_ALGORITHMS, signature_name},
+    {"ca-sig", DEFAULT_SIGNATURES, signature_name},
 };
 
 const char *sp_default_algorithms(const char *kind)
@@ -182,12 +188,22 @@ static bool take_compression(sp_config *config, spb_span name, size_t *count)
     return false;
 }
 
-static bool take_signature(sp_config *config, spb_span name, size_t *count)
+static bool take_user_algorithm(sp_config *config, spb_span name, size_t *count)
 {
-    const spc_signature *s = spc_signature_find(name);
-    if (s != NULL)
-        config->signatures[(*count)++] = s;
-    return s != NULL;
+    spt_user_algorithm found;
+    if (!spt_user_algorithm_find(name, &found))
+        return false;
+    config->user_algorithms[(*count)++] = found;
+    return true;
+}
+
+static bool take_ca_signature(sp_config *config, spb_span name, size_t *count)
+{
+    (void)config; /* names are all that is needed */
+    if (spc_signature_find(name) == NULL)
+        return false;
+    (*count)++;
+    return true;
 }
 
 static bool take_host_signature(sp_config *config, spb_span name, size_t *count)
@@ -228,7 +244,9 @@ static void set_defaults(sp_protocol_options *o)
     if (o->compressions == NULL)
         o->compressions = DEFAULT_COMPRESSIONS;
     if (o->signature_algorithms == NULL)
-        o->signature_algorithms = DEFAULT_SIGNATURES;
+        o->signature_algorithms = DEFAULT_USER_ALGORITHMS;
+    if (o->ca_signature_algorithms == NULL)
+        o->ca_signature_algorithms = DEFAULT_SIGNATURES;
 }
 
 static int check_numbers(const sp_protocol_options *o, char *reason, size_t size)
@@ -288,6 +306,26 @@ static int set_host_keys(sp_config *config, const sp_protocol_options *o, char *
     return 0;
 }
 
+/* server-sig-algs: the enabled names, and what those of certificates sign with. OpenSSH's client
+ * looks for the latter, also where a plain key may not use it. */
+static int set_server_sig_algs(sp_config *config, char *reason, size_t size)
+{
+    spb_buffer out;
+
+    spb_buffer_init(&out, &config->env, 4096);
+    spw_bytes(&out, config->signature_list, strlen(config->signature_list));
+    for (size_t i = 0; i < SPT_LIST_MAX && config->user_algorithms[i].name != NULL; i++) {
+        const char *name = config->user_algorithms[i].signature->name;
+        if (out.data == NULL || spb_name_in((spb_span){out.data, out.length}, name))
+            continue;
+        spw_u8(&out, ',');
+        spw_bytes(&out, name, strlen(name));
+    }
+    config->server_sig_algs = spw_ok(&out) ? spb_strndup(&config->env, out.data, out.length) : NULL;
+    spb_buffer_free(&out);
+    return config->server_sig_algs == NULL ? explain(SP_ENOMEM, reason, size, "out of memory") : 0;
+}
+
 static int compile(sp_config *config, const sp_protocol_options *o, char *reason, size_t size)
 {
     int result = check_numbers(o, reason, size);
@@ -312,7 +350,12 @@ static int compile(sp_config *config, const sp_protocol_options *o, char *reason
                               &config->compression_list, true, reason, size);
     if (result == 0)
         result = compile_list(config, "signature algorithm", o->signature_algorithms,
-                              take_signature, &config->signature_list, true, reason, size);
+                              take_user_algorithm, &config->signature_list, true, reason, size);
+    if (result == 0)
+        result = compile_list(config, "CA signature algorithm", o->ca_signature_algorithms,
+                              take_ca_signature, &config->ca_signature_list, true, reason, size);
+    if (result == 0)
+        result = set_server_sig_algs(config, reason, size);
     return result;
 }
 
@@ -359,8 +402,17 @@ int sp_config_new(sp_config **out, const sp_protocol_options *options, char *rea
     config->options.macs = NULL;
     config->options.compressions = NULL;
     config->options.signature_algorithms = NULL;
+    config->options.ca_signature_algorithms = NULL;
     *out = config;
     return 0;
+}
+
+uint64_t spt_config_wall_clock(const sp_config *config)
+{
+    const sp_protocol_options *o = &config->options;
+    int64_t now = o->wall_clock != NULL ? o->wall_clock(o->wall_clock_ctx) : (int64_t)time(NULL);
+
+    return now > 0 ? (uint64_t)now : 0;
 }
 
 sp_config *sp_config_ref(sp_config *config)
@@ -385,5 +437,7 @@ void sp_config_unref(sp_config *config)
     spb_free(&env, config->mac_list);
     spb_free(&env, config->compression_list);
     spb_free(&env, config->signature_list);
+    spb_free(&env, config->ca_signature_list);
+    spb_free(&env, config->server_sig_algs);
     spb_free(&env, config);
 }

@@ -9,6 +9,13 @@
 
 #define SPT_LIST_MAX 32
 
+/* A name that a client may authenticate by with a key: user_algorithms.c. */
+typedef struct spt_user_algorithm {
+    const char *name;               /* NULL: the end of a list */
+    const spc_signature *signature; /* what proves possession of the key */
+    bool certificate;               /* the blob is a certificate for that key */
+} spt_user_algorithm;
+
 struct sp_config {
     atomic_uint references;
     spb_env env;
@@ -21,14 +28,23 @@ struct sp_config {
     const spc_kex *kex[SPT_LIST_MAX];
     const spc_cipher *ciphers[SPT_LIST_MAX];
     const spc_mac *macs[SPT_LIST_MAX];
-    const spc_signature *signatures[SPT_LIST_MAX];      /* accepted from clients */
     const spc_signature *host_signatures[SPT_LIST_MAX]; /* offered by us: a host key fits */
+    spt_user_algorithm user_algorithms[SPT_LIST_MAX];   /* accepted from clients */
     const char *compressions[4];
-    /* The name lists as sent in KEXINIT, and server-sig-algs. */
+    /* The name lists as sent in KEXINIT, and that for public key authentication. */
     char *kex_list, *host_key_list, *cipher_list, *mac_list, *compression_list, *signature_list;
+    char *ca_signature_list; /* what certificates may be signed with */
+    char *server_sig_algs;   /* RFC 8308 3.1 */
 };
 
 /* The host key that a signature algorithm fits; NULL: none. */
 const sp_key *spt_config_host_key(const sp_config *config, const spc_signature *algorithm);
+
+/* By name, in all that this build has. */
+bool spt_user_algorithm_find(spb_span name, spt_user_algorithm *out);
+/* By name, among those that are enabled; NULL: it is not. */
+const spt_user_algorithm *spt_config_user_algorithm(const sp_config *config, spb_span name);
+/* Seconds since 1970, by the options' clock. */
+uint64_t spt_config_wall_clock(const sp_config *config);
 
 #endif

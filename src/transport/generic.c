@@ -88,7 +88,7 @@ int spt_send_ext_info(spt_transport *t)
     spb_buffer *b = spt_begin(t, SSH_MSG_EXT_INFO);
     spw_u32(b, 2);
     spw_cstring(b, "server-sig-algs");
-    spw_cstring(b, t->config->signature_list);
+    spw_cstring(b, t->config->server_sig_algs);
     spw_cstring(b, "ping@openssh.com");
     spw_cstring(b, "0");
     return spt_end(t);

@@ -207,7 +207,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (in.left > 8192)
         in.left = 8192;
-    must(spa_new(&r.a, r.s) == 0);
+    must(spa_new(&r.a, r.s, &r.s->trust) == 0);
     while (in.left > 0 && !spt_failed(r.s)) {
         switch (next_byte(&in) % 8) {
         case 0:

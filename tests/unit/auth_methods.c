@@ -285,7 +285,7 @@ static void disabled_algorithm_is_refused(void **state)
     bench *b = *state;
     sp_key *key = new_key(SP_KEY_ED25519);
 
-    memset(b->s->config.signatures, 0, sizeof b->s->config.signatures);
+    memset(b->s->config.user_algorithms, 0, sizeof b->s->config.user_algorithms);
     assert_int_equal(send_key(b, "alice", "ssh-ed25519", key, PROOF_GOOD), 0);
     let_try(b);
     expect_late_failure(b, EVERYTHING);

@@ -735,7 +735,7 @@ static void no_memory_for_the_service(void **state)
     spa_auth *none;
 
     b->s->countdown = 0;
-    assert_int_equal(spa_new(&none, b->s), SP_ENOMEM);
+    assert_int_equal(spa_new(&none, b->s, &b->s->trust), SP_ENOMEM);
     assert_null(none);
     spa_free(NULL);
 }

@@ -14,6 +14,7 @@
 static inline void begin(world *w)
 {
     assert_int_equal(spn_new(&w->c, &w->t), 0);
+    permit_all(w);
     spn_release(w->c);
 }
 

@@ -62,6 +62,7 @@ static void test_nth_allocation(void **state)
             assert_int_equal(result, SP_ENOMEM);
             assert_null(w.c);
         } else {
+            permit_all(&w);
             spn_release(w.c);
             live(&w);
             failed = w.t.failed;

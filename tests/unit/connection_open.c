@@ -192,6 +192,7 @@ static void test_waits_for_release(void **state)
     live_blocks = 0;
     world_init(&w);
     assert_int_equal(spn_new(&w.c, &w.t), 0);
+    permit_all(&w);
     give(&w, 90, "suuu", "session", 7u, 1000u, 2000u);
     give(&w, 90, "suuu", "session", 8u, 1000u, 2000u);
     expect_no_event(&w);

@@ -277,4 +277,12 @@ static inline int give(world *w, uint8_t message, const char *fields, ...)
     return result;
 }
 
+/* What a login without restrictions may do. */
+static inline void permit_all(world *w)
+{
+    spk_permissions *all = spk_permissions_all();
+    spn_permit(w->c, all, true);
+    spk_permissions_unref(all);
+}
+
 #endif

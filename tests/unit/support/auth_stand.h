@@ -23,7 +23,9 @@ typedef struct stand_record {
 
 struct spt_transport {
     struct sp_config config;
+    spa_trust trust;
     uint64_t now;
+    int64_t wall; /* seconds since 1970 */
     uint8_t session[32];
     uint8_t message;
     spb_buffer out;
@@ -101,6 +103,24 @@ static void stand_log(void *ctx, sp_log_level level, const char *line)
         snprintf(s->log + used, sizeof s->log - used, "%s\n", line);
 }
 
+/* All algorithms that there are. */
+static void stand_enable(stand *s)
+{
+    spb_span rest = {(const uint8_t *)sp_default_algorithms("sig"),
+                     strlen(sp_default_algorithms("sig"))};
+    spb_span name;
+
+    for (size_t i = 0; spb_name_next(&rest, &name); i++)
+        if (i >= SPT_LIST_MAX || !spt_user_algorithm_find(name, &s->config.user_algorithms[i]))
+            abort();
+    s->config.ca_signature_list = (char *)(uintptr_t)sp_default_algorithms("ca-sig");
+}
+
+static int64_t stand_wall(void *ctx)
+{
+    return ((stand *)ctx)->wall;
+}
+
 static stand *stand_new(void)
 {
     stand *s = calloc(1, sizeof *s);
@@ -115,11 +135,10 @@ static stand *stand_new(void)
     s->config.env.log_ctx = s;
     s->config.env.log_level = SP_LOG_DEBUG;
     s->config.options.max_auth_attempts = 6;
-    for (size_t i = 0; i < SPT_LIST_MAX; i++) {
-        s->config.signatures[i] = spc_signature_at(i);
-        if (s->config.signatures[i] == NULL)
-            break;
-    }
+    s->config.options.wall_clock = stand_wall;
+    s->config.options.wall_clock_ctx = s;
+    s->wall = 1000000000;
+    stand_enable(s);
     for (size_t i = 0; i < sizeof s->session; i++)
         s->session[i] = (uint8_t)(i + 1);
     return s;
@@ -217,6 +236,7 @@ int spt_authenticated(spt_transport *t)
 
 /* ---- the service itself ---- */
 #include "auth/auth.c"
+#include "auth/authorize.c"
 #include "auth/method_kbdint.c"
 #include "auth/method_none.c"
 #include "auth/method_password.c"

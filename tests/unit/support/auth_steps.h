@@ -29,7 +29,7 @@ static inline int bench_new(void **state)
     assert_non_null(b);
     b->s = stand_new();
     spb_env_init(&b->env, NULL);
-    assert_int_equal(spa_new(&b->a, b->s), 0);
+    assert_int_equal(spa_new(&b->a, b->s, &b->s->trust), 0);
     *state = b;
     return 0;
 }
