@@ -2,9 +2,11 @@
 #ifndef SALLYPORT_H
 #define SALLYPORT_H
 
+#include <sallyport/agent.h>
 #include <sallyport/auth.h>
 #include <sallyport/engine.h>
 #include <sallyport/key.h>
+#include <sallyport/listen.h>
 #include <sallyport/process.h>
 #include <sallyport/protocol.h>
 #include <sallyport/server.h>

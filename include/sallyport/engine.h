@@ -59,7 +59,11 @@ typedef enum sp_event_type {
     SP_EVENT_CHANNEL_CLOSED,       /* the last of a channel: its number is free again */
     SP_EVENT_CANCELED,             /* question `question` is gone: abandoned by the client */
     SP_EVENT_CLOSED,               /* the last of all: the connection is over */
-    SP_EVENT_AUTH_CA_KEY,          /* question: is this a CA for the user? */
+    SP_EVENT_GLOBAL_REQUEST,       /* question: a global request (4254 4) */
+    SP_EVENT_OPENED,               /* the client has confirmed a channel that we opened */
+    SP_EVENT_OPEN_FAILED,          /* or refused it: the last of that channel */
+
+    SP_EVENT_AUTH_CA_KEY, /* question: is this a CA for the user? */
 } sp_event_type;
 
 typedef enum sp_request_type {
@@ -71,7 +75,19 @@ typedef enum sp_request_type {
     SP_REQUEST_WINDOW_CHANGE, /* no answer wanted */
     SP_REQUEST_SIGNAL,        /* no answer wanted */
     SP_REQUEST_BREAK,
+    SP_REQUEST_AGENT, /* auth-agent-req@openssh.com (OpenSSH's agent forwarding) */
+    SP_REQUEST_X11,   /* x11-req (4254 6.3.1) */
 } sp_request_type;
+
+/* Global requests that are asked about. Several may be open at a time; replies keep the order of
+ * the requests, however late and in whatever order the answers come. A cancellation is asked when
+ * everything before it has been answered, and what comes behind it waits for its answer. */
+typedef enum sp_global_type {
+    SP_GLOBAL_TCPIP_FORWARD = 1, /* 4254 7.1 */
+    SP_GLOBAL_CANCEL_TCPIP_FORWARD,
+    SP_GLOBAL_STREAMLOCAL_FORWARD, /* OpenSSH PROTOCOL 2.4 */
+    SP_GLOBAL_CANCEL_STREAMLOCAL_FORWARD,
+} sp_global_type;
 
 typedef struct sp_event {
     sp_event_type type;
@@ -116,11 +132,14 @@ typedef struct sp_event {
         struct {
             sp_request_type type;
             bool want_reply;
-            const char *text;    /* PTY: TERM; ENV: name; EXEC: command; SUBSYSTEM, SIGNAL: name */
-            const char *value;   /* ENV */
-            sp_term_size size;   /* PTY, WINDOW_CHANGE */
-            sp_term_modes modes; /* PTY */
-            uint32_t milliseconds; /* BREAK */
+            const char *text;       /* PTY: TERM; ENV: name; EXEC: command; SUBSYSTEM, SIGNAL: name;
+                                       X11: authentication protocol, of [A-Za-z0-9-] */
+            const char *value;      /* ENV; X11: cookie, pairs of hexadecimal digits */
+            sp_term_size size;      /* PTY, WINDOW_CHANGE */
+            sp_term_modes modes;    /* PTY */
+            uint32_t milliseconds;  /* BREAK */
+            uint32_t screen;        /* X11 */
+            bool single_connection; /* X11 */
             /* The key's or certificate's forced command came in place of what the client asked for:
              * SHELL, EXEC or SUBSYSTEM; 0: not so. `type` is EXEC then. */
             sp_request_type original_type;
@@ -134,6 +153,19 @@ typedef struct sp_event {
         struct {
             const sp_conn_error *error; /* CLOSED, CHANNEL_CLOSED; NULL: cleanly */
         } closed;
+        struct {
+            sp_global_type type;
+            bool want_reply;
+            const char *host;     /* (CANCEL_)TCPIP_FORWARD: as the client wrote it, "" too */
+            uint16_t port;        /* TCPIP_FORWARD: 0: any */
+            const char *path;     /* (CANCEL_)STREAMLOCAL_FORWARD */
+            const uint8_t *bytes; /* requests whose body is not taken apart; none so far */
+            size_t length;
+        } global;
+        struct {
+            uint32_t code;    /* 4254 5.1, or a number of the client's own */
+            const char *text; /* cleaned of what is not printable */
+        } open_failed;
     } u;
 } sp_event;
 
@@ -223,6 +255,16 @@ SP_API int sp_engine_accept_open(sp_engine *engine, uint64_t question,
 /* `code` 0: CONNECT_FAILED; `text` NULL: the default text. */
 SP_API int sp_engine_refuse_open(sp_engine *engine, uint64_t question, uint32_t code,
                                  const char *text);
+typedef struct sp_global_reply {
+    bool accepted;
+    uint16_t port;     /* TCPIP_FORWARD of port 0: the port that is listened on */
+    const void *bytes; /* requests with a reply of their own: its body, copied */
+    size_t length;
+} sp_global_reply;
+/* GLOBAL_REQUEST. `reply` NULL: refused. SP_EINVAL: accepted without the port that was asked for.
+ */
+SP_API int sp_engine_answer_global(sp_engine *engine, uint64_t question,
+                                   const sp_global_reply *reply);
 /* REQUEST */
 SP_API int sp_engine_answer_request(sp_engine *engine, uint64_t question, bool accepted);
 
@@ -249,6 +291,33 @@ SP_API const char *sp_engine_version(const sp_engine *engine);
 SP_API int sp_engine_algorithms(const sp_engine *engine, sp_algorithms *out); /* SP_ESTATE before */
 SP_API const uint8_t *sp_engine_session_id(const sp_engine *engine, size_t *length);
 SP_API size_t sp_engine_channel_count(const sp_engine *engine);
+
+/* ---- channels that we open ---- */
+/* What is opened, by `type`; the members that it does not have stay zero. Texts: up to 4096 bytes,
+ * NULL: empty.
+ *   "forwarded-tcpip"                  dest: the address and port that the client had us listen on,
+ *                                      orig: who connected (4254 7.2)
+ *   "forwarded-streamlocal@openssh.com"  dest_path: the path listened on (OpenSSH PROTOCOL 2.4)
+ *   "x11"                              orig (4254 6.3.2)
+ *   "auth-agent@openssh.com"           nothing (OpenSSH PROTOCOL.agent) */
+typedef struct sp_open_request {
+    size_t size;
+    const char *type;
+    const char *dest_host;
+    const char *orig_host;
+    const char *dest_path;
+    uint16_t dest_port;
+    uint16_t orig_port;
+} sp_open_request;
+#define SP_OPEN_REQUEST_INIT .size = sizeof(sp_open_request)
+/* Asks the client for a channel; `*channel` is its number with us. SP_EVENT_OPENED follows, and the
+ * channel is like any other from then on; or SP_EVENT_OPEN_FAILED, or SP_EVENT_CHANNEL_CLOSED when
+ * the connection is lost before (or the channel was closed here). Until then reading and writing
+ * return SP_ESTATE; closing and aborting it take it back: what the client answers is not told, only
+ * the end is. `options` may be NULL. Errors: SP_ESTATE (channels are not served yet), SP_ELIMIT
+ * (max_channels, or the budget for windows), SP_EINVAL, SP_ENOMEM, SP_ECONN. */
+SP_API int sp_engine_open_channel(sp_engine *engine, const sp_open_request *what,
+                                  const sp_channel_options *options, uint32_t *channel);
 
 /* ---- keys and certificates of clients ---- */
 /* The peer's address as inet_ntop writes it, for from= and source-address; NULL, or never told:

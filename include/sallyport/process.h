@@ -47,8 +47,9 @@ typedef struct sp_spawn_options {
     size_t size;
     const char *program;
     const char *const *arguments; /* NULL: { program } */
-    /* NULL: empty. With a terminal: SSH_TTY set, TERM if absent. With a command forced by the key
-     * in place of another: SSH_ORIGINAL_COMMAND if absent. */
+    /* NULL: empty. Set besides: with a terminal SSH_TTY, and TERM if absent; SSH_AUTH_SOCK, DISPLAY
+     * and XAUTHORITY where the client lends them (<sallyport/agent.h>); with a command forced by
+     * the key in place of another, SSH_ORIGINAL_COMMAND if absent. */
     const char *const *environment;
     const char *directory;
     bool no_terminal;   /* pipes even if the client has a terminal */

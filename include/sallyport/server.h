@@ -10,6 +10,7 @@
 #define SALLYPORT_SERVER_H
 
 #include <sallyport/auth.h>
+#include <sallyport/listen.h>
 #include <sallyport/protocol.h>
 #include <sallyport/session.h>
 #include <sallyport/stream.h>
@@ -74,6 +75,15 @@ typedef struct sp_server_handlers {
     /* "direct-streamlocal@openssh.com" (OpenSSH PROTOCOL 2.4): the same for a UNIX socket. */
     sp_answer (*unix_connection_requested)(sp_conn *conn, sp_open *open, const char *dest_path);
 
+    /* -- listening on the client's behalf: <sallyport/listen.h> -- */
+    /* "tcpip-forward" (RFC 4254 7.1): the client asks for connections to an address and a port (0:
+     * any) to be forwarded to it. `listen_host` as it wrote it: "" and "localhost" among others.
+     * SP_ACCEPT: the library listens and forwards. Absent: refused. */
+    sp_answer (*server_requested)(sp_conn *conn, sp_listen *listen, const char *listen_host,
+                                  uint16_t listen_port);
+    /* "streamlocal-forward@openssh.com" (OpenSSH PROTOCOL 2.4): the same for a UNIX socket. */
+    sp_answer (*unix_server_requested)(sp_conn *conn, sp_listen *listen, const char *listen_path);
+
     /* May certificates of this CA log in as the user? Asked when no list of authorized keys vouches
      * for the certificate, after its CA's signature, type, dates, options and source address were
      * found good. Accepted, the user's name must be among its principals (or others, see
@@ -92,6 +102,20 @@ typedef struct sp_server_options {
     unsigned max_connections;     /* 0: 10000; a further one is closed at once */
     unsigned max_unauthenticated; /* of these, not logged in; 0: 1000 */
     bool tcp_no_delay_off;        /* Nagle's algorithm; zero: TCP_NODELAY is set */
+
+    /* Listening for clients: the members of sp_listen_options, for SP_ACCEPT. */
+    sp_gateway gateway_ports;
+    unsigned stream_local_bind_mask;
+    bool stream_local_bind_unlink;
+    unsigned max_listeners; /* of one connection; 0: 64; a further one is refused */
+
+    /* What clients lend to sessions: <sallyport/agent.h>. */
+    const char *lending_directory; /* absolute; sessions have private ones in it; NULL: "/tmp" */
+    unsigned x11_display_offset;   /* the first display number; 0: 10 */
+    unsigned x11_max_displays;     /* how many are tried; 0: 1000 */
+    uint32_t x11_setup_timeout_ms; /* for a program to show its cookie; 0: 10000 */
+    bool x11_all_addresses;        /* displays on all addresses; zero: on localhost alone */
+
     /* Keys and CAs that may log in under any name; see sp_conn_set_authorized_keys. Referenced. */
     const sp_authorized_keys *authorized_client_keys;
     /* Keys, certificates and CAs that nobody may use, whoever accepts them. Referenced. */

@@ -23,6 +23,7 @@ struct sp_conn;
 typedef struct sp_channel sp_channel;
 typedef struct sp_request sp_request;
 typedef struct sp_open sp_open;
+typedef struct sp_listen sp_listen; /* all of it but sp_listen_work: <sallyport/listen.h> */
 
 /* Every member may be absent (NULL). Defaults: requests that start something are refused; the
  * terminal and environment are recorded, for the getters below. */
@@ -56,6 +57,14 @@ typedef struct sp_session_handlers {
     /* Back-pressure: the write buffer went over its high mark; it is below its low mark again. */
     void (*pause_writing)(sp_channel *channel);
     void (*resume_writing)(sp_channel *channel);
+
+    /* "auth-agent-req@openssh.com": the client offers its authentication agent to the session.
+     * Accepted: the library makes a UNIX socket for the session's programs, whose connections lead
+     * to the agent; see <sallyport/agent.h>. Absent: refused. */
+    sp_answer (*agent_requested)(sp_channel *channel, sp_request *request);
+    /* "x11-req" (RFC 4254 6.3.1): the client offers its X server; sp_request_x11 tells more.
+     * Accepted: the library makes a proxy display; see <sallyport/agent.h>. Absent: refused. */
+    sp_answer (*x11_requested)(sp_channel *channel, sp_request *request);
 } sp_session_handlers;
 #define SP_SESSION_HANDLERS_INIT .size = sizeof(sp_session_handlers)
 
@@ -77,19 +86,27 @@ SP_API int sp_request_answer(sp_request *request, bool accepted);
 SP_API void sp_request_release(sp_request *request);
 SP_API sp_answer sp_request_work(sp_request *request,
                                  sp_answer (*work)(sp_request *request, void *data), void *data);
-/* PTY: TERM; ENV: name; EXEC: command; SUBSYSTEM: name. Valid until the release. Thread: any. */
+/* PTY: TERM; ENV: name; EXEC: command; SUBSYSTEM: name; X11: authentication protocol. Valid until
+ * the release. Thread: any. */
 SP_API const char *sp_request_text(const sp_request *request);
-SP_API const char *sp_request_value(const sp_request *request);   /* ENV */
+SP_API const char *sp_request_value(const sp_request *request); /* ENV; X11: cookie, a secret */
+/* X11: the screen, and whether only one X connection is to be forwarded. False for other requests,
+ * and nothing is set then. Thread: any. */
+SP_API bool sp_request_x11(const sp_request *request, uint32_t *screen, bool *single_connection);
 SP_API sp_channel *sp_request_channel(const sp_request *request); /* NULL when gone; the loop's */
 
+SP_API sp_answer sp_listen_work(sp_listen *listen, sp_answer (*work)(sp_listen *listen, void *data),
+                                void *data);
+
 /* sp_work(question, function, data): the blocking function `function(question, data)` runs on the
- * thread pool and its return value answers. One name for the three. */
+ * thread pool and its return value answers. One name for the four. */
 #if !defined(__cplusplus)
 #define sp_work(question, function, data)                                                          \
     _Generic((question), sp_auth *                                                                 \
              : sp_auth_work, sp_open *                                                             \
              : sp_open_work, sp_request *                                                          \
-             : sp_request_work)((question), (function), (data))
+             : sp_request_work, sp_listen *                                                        \
+             : sp_listen_work)((question), (function), (data))
 #endif
 
 /* ---- the channel ---- */

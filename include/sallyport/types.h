@@ -84,7 +84,8 @@ SP_API const char *sp_version(void);
 /* Why a connection or a channel ended. Lent to the handler that gets it. */
 typedef struct sp_conn_error {
     int error;           /* SP_E... */
-    uint32_t code;       /* RFC 4253 11.1 reason code sent or received; 0: none */
+    uint32_t code;       /* RFC 4253 11.1 reason code sent or received; 0: none. A channel that the
+                          * client has refused: RFC 4254 5.1 */
     bool from_peer;      /* the peer said so (its DISCONNECT) */
     const char *message; /* for a human; bytes from the peer are cleaned of control characters */
 } sp_conn_error;

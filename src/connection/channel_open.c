@@ -23,11 +23,11 @@ static void parse_streamlocal(spb_reader *r, spn_target *target)
 }
 
 static const spn_channel_type channel_types[] = {
-    {"session", "Session refused", true, SPN_SETUP, spn_session_requests, false, NULL},
+    {"session", "Session refused", true, SPN_SETUP, spn_session_requests, false, NULL, NULL},
     {"direct-tcpip", "Connection refused", false, SPN_START_DUE, spn_no_requests, false,
-     parse_tcpip},
+     parse_tcpip, NULL},
     {"direct-streamlocal@openssh.com", "Connection refused", false, SPN_START_DUE, spn_no_requests,
-     true, parse_streamlocal},
+     true, parse_streamlocal, NULL},
 };
 
 static const spn_channel_type *find_type(spb_span name)
@@ -48,7 +48,7 @@ static int send_refusal(spn_connection *c, uint32_t peer_number, uint32_t code, 
     return spt_end(c->transport);
 }
 
-static bool is_text(spb_span text)
+bool spn_is_text(spb_span text)
 {
     return text.length <= SPN_TARGET_MAX &&
            (text.length == 0 || memchr(text.data, '\0', text.length) == NULL);
@@ -59,7 +59,7 @@ static bool is_place(const spn_channel_type *type, const spn_target *target)
 {
     if (type->parse == NULL)
         return true;
-    return is_text(target->dest) && target->dest.length > 0 && is_text(target->orig) &&
+    return spn_is_text(target->dest) && target->dest.length > 0 && spn_is_text(target->orig) &&
            (type->path || (target->dest_port > 0 && target->dest_port <= UINT16_MAX &&
                            target->orig_port <= UINT16_MAX));
 }
@@ -143,8 +143,7 @@ int spn_on_open(spn_connection *c, spb_reader *r)
     return 0;
 }
 
-/* A copy of what the caller's version of the struct has; the rest is zero. */
-static int read_options(const sp_channel_options *given, sp_channel_options *o)
+int spn_read_options(const sp_channel_options *given, sp_channel_options *o)
 {
     *o = (sp_channel_options)SP_CHANNEL_OPTIONS_INIT;
     if (given == NULL)
@@ -166,6 +165,15 @@ static void set_write_marks(spn_channel *ch, const sp_channel_options *o)
         ch->write_low = ch->write_high - 1;
 }
 
+void spn_set_sizes(spn_channel *ch, const sp_channel_options *o)
+{
+    const sp_protocol_options *config = ch->c->options;
+    uint32_t size = o->window_size ? o->window_size : spn_window_share(ch);
+    uint32_t max = o->window_max ? o->window_max : config->window_max;
+    spn_window_open(ch, size, max, o->packet_size ? o->packet_size : config->packet_size);
+    set_write_marks(ch, o);
+}
+
 int spn_accept_open(spn_connection *c, uint64_t question, const sp_channel_options *options)
 {
     spn_channel *ch;
@@ -173,13 +181,9 @@ int spn_accept_open(spn_connection *c, uint64_t question, const sp_channel_optio
     int result = spn_question_find(c, question, &ch);
     if (result != 0)
         return result;
-    if (ch->state != SPN_OPENING || read_options(options, &o) != 0)
+    if (ch->state != SPN_OPENING || spn_read_options(options, &o) != 0)
         return SP_EINVAL;
-    const sp_protocol_options *config = c->options;
-    uint32_t size = o.window_size ? o.window_size : spn_window_share(ch);
-    uint32_t max = o.window_max ? o.window_max : config->window_max;
-    spn_window_open(ch, size, max, o.packet_size ? o.packet_size : config->packet_size);
-    set_write_marks(ch, &o);
+    spn_set_sizes(ch, &o);
     spn_question_answered(ch);
     ch->state = SPN_OPEN;
     spn_forget_place(ch);

@@ -8,7 +8,7 @@
 
 static bool has_to_send(const spn_channel *ch)
 {
-    return ch->adjust_due || (ch->held.length > 0 && ch->peer_window > 0);
+    return ch->open_body != NULL || ch->adjust_due || (ch->held.length > 0 && ch->peer_window > 0);
 }
 
 void spn_sending(spn_channel *ch)
@@ -132,7 +132,9 @@ int spn_flush(spn_connection *c)
     while (result == 0 && !spb_list_empty(&c->sending) && spt_can_send_data(c->transport)) {
         spn_channel *ch = SPB_CONTAINER(c->sending.next, spn_channel, sending);
         spb_list_remove(&ch->sending);
-        if (ch->adjust_due)
+        if (ch->open_body != NULL)
+            result = spn_send_open(ch);
+        if (result == 0 && ch->adjust_due)
             result = spn_window_grant(ch);
         if (result == 0)
             result = send_held(ch);

@@ -6,6 +6,7 @@
 void spn_silence(spn_channel *ch)
 {
     ch->adjust_due = false;
+    spn_forget_open(ch);
     spn_drop_held(ch);
     spn_requests_drop(ch);
     if (ch->question != 0) {
@@ -51,6 +52,8 @@ int spn_close_channel(spn_connection *c, uint32_t channel)
 {
     spn_channel *ch;
     int result = spn_find_open(c, channel, &ch);
+    if (result == SP_ESTATE && ch->state == SPN_ASKED)
+        return spn_take_back(ch);
     if (result != 0)
         return result;
     begin_closing(ch);
@@ -64,6 +67,8 @@ int spn_abort_channel(spn_connection *c, uint32_t channel)
 {
     spn_channel *ch;
     int result = spn_find_open(c, channel, &ch);
+    if (result == SP_ESTATE && ch->state == SPN_ASKED)
+        return spn_take_back(ch);
     if (result != 0 && (result != SP_ECLOSED || ch->state != SPN_CLOSING))
         return result;
     return spn_send_close(ch);

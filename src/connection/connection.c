@@ -18,6 +18,7 @@ int spn_new(spn_connection **out, spt_transport *transport)
     c->options = &spt_config(transport)->options;
     spb_list_init(&c->ready);
     spb_list_init(&c->sending);
+    spb_list_init(&c->globals);
     return 0;
 }
 
@@ -28,6 +29,7 @@ void spn_free(spn_connection *c)
     for (uint32_t i = 0; i < c->table_size; i++)
         if (c->table[i] != NULL)
             spn_channel_remove(c->table[i]);
+    spn_globals_drop(c);
     spn_settle(c);
     spk_permissions_unref(c->permissions);
     spb_free(c->env, c->table);
@@ -39,8 +41,8 @@ void spn_node_free(spn_connection *c, void *object)
     spn_node *node = object;
     if (node != NULL && node->pooled)
         spb_pool_give_chunk(c->pool, node);
-    else
-        spb_free(c->env, node);
+    else if (node != NULL)
+        spb_free_secret(c->env, node, node->secret);
 }
 
 void spn_trash(spn_connection *c, void *object)
@@ -77,19 +79,38 @@ size_t spn_channel_count(const spn_connection *c)
     return c->count;
 }
 
-/* The peer names a channel by the number that our confirmation told it, until it sends CLOSE. */
-static spn_channel *named_channel(spn_connection *c, spb_reader *r)
+/* The peer names a channel by the number that our confirmation (or our open) told it, until it
+ * sends CLOSE. Before it has confirmed ours, it can do just that, or refuse. */
+static spn_channel *named_channel(spn_connection *c, uint8_t message, spb_reader *r)
 {
     uint32_t number = spr_u32(r);
     spn_channel *ch = spr_ok(r) ? spn_find(c, number) : NULL;
-    if (ch == NULL || ch->state == SPN_OPENING || ch->state == SPN_CLOSED)
+    bool answer =
+        message == SSH_MSG_CHANNEL_OPEN_CONFIRMATION || message == SSH_MSG_CHANNEL_OPEN_FAILURE;
+    if (ch == NULL)
         return NULL;
-    return ch;
+    switch (ch->state) {
+    case SPN_ASKED:
+        return answer && ch->open_body == NULL ? ch : NULL;
+    case SPN_OPEN:
+    case SPN_CLOSING:
+    case SPN_CLOSE_SENT:
+        return answer ? NULL : ch;
+    case SPN_OPENING:
+    case SPN_CLOSED:
+    case SPN_REFUSED:
+        break;
+    }
+    return NULL;
 }
 
 static int channel_message(spn_channel *ch, uint8_t message, spb_reader *r, sp_event *event)
 {
     switch (message) {
+    case SSH_MSG_CHANNEL_OPEN_CONFIRMATION:
+        return spn_on_confirmation(ch, r);
+    case SSH_MSG_CHANNEL_OPEN_FAILURE:
+        return spn_on_failure(ch, r);
     case SSH_MSG_CHANNEL_WINDOW_ADJUST:
         return spn_on_adjust(ch, r);
     case SSH_MSG_CHANNEL_DATA:
@@ -103,8 +124,7 @@ static int channel_message(spn_channel *ch, uint8_t message, spb_reader *r, sp_e
     case SSH_MSG_CHANNEL_REQUEST:
         return spn_on_request(ch, r);
     default:
-        /* OPEN_CONFIRMATION and OPEN_FAILURE: we open no channels. SUCCESS and FAILURE: no request
-         * of ours wants a reply. */
+        /* SUCCESS and FAILURE: no request of ours wants a reply. */
         return spn_bad(ch->c, "Message %d answers nothing that was asked", message);
     }
 }
@@ -127,9 +147,9 @@ int spn_message(spn_connection *c, uint8_t message, spb_reader *r, sp_event *eve
     }
     if (message < SSH_MSG_CHANNEL_OPEN_CONFIRMATION || message > SSH_MSG_CHANNEL_FAILURE)
         return spn_bad(c, "Message %d is not of the connection protocol", message);
-    spn_channel *ch = named_channel(c, r);
+    spn_channel *ch = named_channel(c, message, r);
     if (ch == NULL)
-        return spn_bad(c, "Message %d for a channel that is not open", message);
+        return spn_bad(c, "Message %d for a channel that is not there to take it", message);
     return channel_message(ch, message, r, event);
 }
 
@@ -138,10 +158,11 @@ void spn_connection_lost(spn_connection *c, const sp_conn_error *error)
     if (c->lost)
         return;
     c->lost = true;
+    spn_globals_lost(c);
     for (uint32_t i = 0; i < c->table_size; i++) {
         spn_channel *ch = c->table[i];
-        if (ch == NULL || ch->state == SPN_CLOSED)
-            continue; /* a closed one ended cleanly before; its last events are still due */
+        if (ch == NULL || ch->state == SPN_CLOSED || ch->state == SPN_REFUSED)
+            continue; /* it ended before; its last events are still due */
         spn_silence(ch);
         if (ch->state == SPN_OPENING && ch->canceled == 0) {
             spn_channel_remove(ch); /* the last one takes the table, and its size, with it */

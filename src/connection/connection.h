@@ -29,7 +29,7 @@ bool spn_next_event(spn_connection *c, sp_event *event);
 int spn_flush(spn_connection *c);
 /* The connection is over: every channel gives its CHANNEL_CLOSED event (with `error`, which may be
  * NULL and has to live until they are taken), every open question its CANCELED; nothing is sent any
- * more. A channel that was still being opened gives no CHANNEL_CLOSED, only its CANCELED. */
+ * more. A channel that the client was still opening gives no CHANNEL_CLOSED, only its CANCELED. */
 void spn_connection_lost(spn_connection *c, const sp_conn_error *error);
 
 /* keepalive@openssh.com: sends one global request that wants a reply. */
@@ -41,6 +41,9 @@ unsigned spn_keepalives_open(const spn_connection *c);
 int spn_accept_open(spn_connection *c, uint64_t question, const sp_channel_options *options);
 int spn_refuse_open(spn_connection *c, uint64_t question, uint32_t code, const char *text);
 int spn_answer_request(spn_connection *c, uint64_t question, bool accepted);
+int spn_answer_global(spn_connection *c, uint64_t question, const sp_global_reply *reply);
+int spn_open_channel(spn_connection *c, const sp_open_request *what,
+                     const sp_channel_options *options, uint32_t *channel);
 /* SP_ECLOSED for normal data after the client's eow@openssh.com: like a pipe without a reader. */
 ptrdiff_t spn_write(spn_connection *c, uint32_t channel, uint32_t type, const void *bytes,
                     size_t length);

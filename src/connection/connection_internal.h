@@ -24,10 +24,15 @@
 #define SPN_PACKET_MAX 65536u   /* channel data in one packet that we take, at most */
 #define SPN_REQUESTS_MAX 64u    /* requests that wait on one channel */
 #define SPN_TARGET_MAX 4096u    /* the longest host or path */
+#define SPN_GLOBALS_MAX 256u    /* global requests that wait for their answer or their turn */
+#define SPN_GLOBAL_BYTES_MAX ((size_t)256 * 1024)
 #define SPN_REQUEST_BYTES_MAX ((size_t)256 * 1024)
 #define SPN_ENV_MAX 256u /* environment variables of one session */
 #define SPN_ENV_BYTES_MAX ((size_t)64 * 1024)
 #define SPN_MODES_MAX 159u
+#define SPN_X11_PROTOCOL_MAX 64u /* the name of an X authentication protocol */
+#define SPN_X11_COOKIE_MAX 1024u /* in hexadecimal digits */
+#define SPN_X11_SCREEN_MAX 255u
 
 typedef struct spn_channel spn_channel;
 typedef struct spn_request spn_request;
@@ -36,7 +41,8 @@ typedef struct spn_request spn_request;
  * An event may point into it: it is freed when the next event is taken. The node comes first. */
 typedef struct spn_node {
     struct spn_node *next;
-    bool pooled; /* goes back to the pool */
+    bool pooled;     /* goes back to the pool */
+    uint32_t secret; /* so many bytes from here on are wiped before it is freed */
 } spn_node;
 
 void spn_node_free(spn_connection *c, void *object); /* at once; NULL is fine */
@@ -71,8 +77,11 @@ void spn_fifo_clear(spn_fifo *f, spn_connection *c);
 
 /* ---- channels ------------------------------------------------------------------------------- */
 
-/* OPENING -> OPEN            accepted
+/* OPENING -> OPEN            the client opens it, and the application has accepted
  * OPENING -> (gone)          refused, or the connection was lost
+ * ASKED -> OPEN              we opened it, and the client has confirmed
+ * ASKED -> REFUSED -> (gone) or has refused; OPEN_FAILED was taken
+ * ASKED -> CLOSED            the connection was lost, or the open was taken back unsent
  * OPEN -> CLOSING            the application ends the channel; held output goes out first
  * OPEN, CLOSING -> CLOSE_SENT  all is sent, or aborted
  * OPEN, CLOSING, CLOSE_SENT -> CLOSED   the peer's CLOSE came (ours is out then, too)
@@ -83,12 +92,14 @@ typedef enum spn_state {
     SPN_CLOSING,
     SPN_CLOSE_SENT,
     SPN_CLOSED,
+    SPN_ASKED,
+    SPN_REFUSED,
 } spn_state;
 
 /* May data be delivered? Types without something to start are RUNNING from the beginning. */
 typedef enum spn_start {
     SPN_SETUP,     /* a session before its shell, exec or subsystem */
-    SPN_START_DUE, /* accepted; the STARTED event is due */
+    SPN_START_DUE, /* accepted; the STARTED (or OPENED) event is due */
     SPN_RUNNING,
 } spn_start;
 
@@ -147,7 +158,15 @@ typedef struct spn_place {
     char text[];
 } spn_place;
 
-/* A kind of channel. More kinds: more rows in channel_open.c. */
+/* Why the client refused a channel that we opened. */
+typedef struct spn_failure {
+    spn_node node;
+    uint32_t code;
+    char text[256];
+} spn_failure;
+
+/* A kind of channel. More kinds: more rows in channel_open.c, or in own_open.c for those that we
+ * open. */
 typedef struct spn_channel_type {
     const char *name;
     const char *refusal; /* default text of a refused open */
@@ -157,6 +176,8 @@ typedef struct spn_channel_type {
     bool path;                               /* leads to a path, not to a host and port */
     /* Reads what follows the common part of CHANNEL_OPEN. NULL: nothing does. */
     void (*parse)(spb_reader *r, spn_target *target);
+    /* Kinds that we open: writes what follows the common part of CHANNEL_OPEN. */
+    void (*put)(spb_buffer *b, const sp_open_request *what);
 } spn_channel_type;
 
 struct spn_channel {
@@ -175,7 +196,10 @@ struct spn_channel {
     bool eow_sent;     /* we told the peer that we read no more */
     bool eow_received; /* the peer reads no more of the normal stream */
     bool pty;
+    bool agent; /* forwarding was granted, as for X11 */
+    bool x11;
     bool adjust_due; /* a window adjust waits for the output */
+    bool unwanted;   /* ASKED: taken back; closed as soon as the client confirms */
 
     spn_place *place; /* until the open is answered; NULL for a session */
 
@@ -197,6 +221,10 @@ struct spn_channel {
     size_t write_high;
     size_t write_low;
     spn_fifo held; /* written, not yet sent */
+
+    uint8_t *open_body; /* ASKED: our CHANNEL_OPEN, as long as the output does not take it */
+    size_t open_length;
+    spn_failure *failure; /* REFUSED */
 
     uint8_t *exit_body; /* the exit request, encoded; sent behind the data */
     size_t exit_length;
@@ -223,6 +251,10 @@ struct spn_connection {
     uint64_t windows; /* the sum of what the channels are charged */
     spb_link ready;
     spb_link sending;
+    spb_link globals; /* global requests whose reply has not been sent */
+    uint32_t global_count;
+    uint32_t globals_due; /* of these, not asked yet */
+    size_t global_bytes;
     spn_node *trash;
 };
 
@@ -252,6 +284,13 @@ int spn_on_adjust(spn_channel *ch, spb_reader *r);
 int spn_on_request(spn_channel *ch, spb_reader *r);
 int spn_on_global_request(spn_connection *c, spb_reader *r);
 int spn_on_global_reply(spn_connection *c);
+int spn_on_confirmation(spn_channel *ch, spb_reader *r);
+int spn_on_failure(spn_channel *ch, spb_reader *r);
+
+/* global.c */
+bool spn_global_event(spn_connection *c, sp_event *event);
+void spn_globals_lost(spn_connection *c); /* drops what was not asked; the rest is canceled */
+void spn_globals_drop(spn_connection *c);
 
 /* permit.c: what the login may do. NONE, and whatever is not known, never. */
 bool spn_may(const spn_connection *c, spk_permit what);
@@ -268,6 +307,17 @@ bool spn_variable_is_set(const spn_connection *c, const char *name);
 
 /* channel_open.c */
 void spn_forget_place(spn_channel *ch);
+bool spn_is_text(spb_span text); /* could it be a host or a path? */
+/* A copy of what the caller's version of the struct has; the rest is zero. `given` NULL is fine. */
+int spn_read_options(const sp_channel_options *given, sp_channel_options *o);
+/* Sizes of the windows and of the write buffer. */
+void spn_set_sizes(spn_channel *ch, const sp_channel_options *o);
+
+/* own_open.c */
+int spn_send_open(spn_channel *ch);
+void spn_forget_open(spn_channel *ch);
+int spn_take_back(spn_channel *ch); /* an ASKED channel is not wanted any more */
+bool spn_refused_event(spn_channel *ch, sp_event *event); /* removes the channel */
 
 /* channel_data.c */
 bool spn_may_deliver(const spn_channel *ch);
@@ -299,6 +349,9 @@ typedef struct spn_request_fields {
     bool impossible; /* well formed, but never to be granted */
     sp_term_size size;
     uint32_t milliseconds;
+    uint32_t screen;
+    bool single_connection;
+    bool secret; /* the texts are */
     uint32_t input_speed;
     uint32_t output_speed;
     size_t mode_count;
@@ -326,6 +379,8 @@ struct spn_request {
     const char *value;
     sp_term_size size;
     uint32_t milliseconds;
+    uint32_t screen;
+    bool single_connection;
     sp_term_modes modes;
     /* modes and texts follow */
 };

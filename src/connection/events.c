@@ -1,5 +1,6 @@
 /* The events of channels, read off their states. For each channel the order is: what was canceled,
- * the open, the start, writing, the next request, data, EOF and last of all CHANNEL_CLOSED. */
+ * the open, the start (or the client's confirmation), writing, the next request, data, EOF and last
+ * of all CHANNEL_CLOSED. */
 #include "connection/connection_internal.h"
 
 static bool channel_is(sp_event *event, sp_event_type type, const spn_channel *ch)
@@ -67,9 +68,13 @@ static bool channel_event(spn_channel *ch, sp_event *event)
     }
     if (ch->state == SPN_OPENING)
         return opening_event(ch, event);
+    if (ch->state == SPN_ASKED)
+        return false;
+    if (ch->state == SPN_REFUSED)
+        return spn_refused_event(ch, event);
     if (ch->start == SPN_START_DUE) {
         ch->start = SPN_RUNNING;
-        return channel_is(event, SP_EVENT_STARTED, ch);
+        return channel_is(event, ch->type->put != NULL ? SP_EVENT_OPENED : SP_EVENT_STARTED, ch);
     }
     if (ch->state == SPN_OPEN && (note_event(ch, event) || spn_request_event(ch, event)))
         return true;
@@ -87,6 +92,8 @@ static bool channel_event(spn_channel *ch, sp_event *event)
 bool spn_next_event(spn_connection *c, sp_event *event)
 {
     spn_settle(c);
+    if (spn_global_event(c, event))
+        return true;
     while (!spb_list_empty(&c->ready)) {
         spn_channel *ch = SPB_CONTAINER(c->ready.next, spn_channel, ready);
         *event = (sp_event){.type = SP_EVENT_NONE};

@@ -69,6 +69,7 @@ static int enqueue(spn_channel *ch, const spn_request_type *type, bool want_repl
     request->type = type;
     request->want_reply = want_reply;
     request->bytes = bytes;
+    request->node.secret = type != NULL && f->secret ? (uint32_t)bytes : 0;
     if (type != NULL) {
         sp_term_mode *mode = (sp_term_mode *)(void *)(request + 1);
         char *at = (char *)request + sizeof *request + modes;
@@ -78,6 +79,8 @@ static int enqueue(spn_channel *ch, const spn_request_type *type, bool want_repl
         request->value = spn_put_text(&at, f->value);
         request->size = f->size;
         request->milliseconds = f->milliseconds;
+        request->screen = f->screen;
+        request->single_connection = f->single_connection;
         request->modes = (sp_term_modes){mode, f->mode_count, f->input_speed, f->output_speed};
     }
     if (ch->last_request == NULL)
@@ -175,6 +178,8 @@ bool spn_request_event(spn_channel *ch, sp_event *event)
     event->u.request.size = request->size;
     event->u.request.modes = request->modes;
     event->u.request.milliseconds = request->milliseconds;
+    event->u.request.screen = request->screen;
+    event->u.request.single_connection = request->single_connection;
     force_command(ch, event);
     if (!request->type->tells) {
         event->question = spn_question_new(ch);

@@ -1,5 +1,7 @@
 /* The requests of a session (RFC 4254 6, terminal modes 8; break: RFC 4335; eow: OpenSSH PROTOCOL
- * 2.1). To add one, write its parser and give it a row in the table at the end. */
+ * 2.1;
+ * agent forwarding: OpenSSH's, draft-ietf-sshm-ssh-agent 5.2). To add one, write its parser and
+ * give it a row in the table at the end. */
 #include "connection/connection_internal.h"
 
 #include <string.h>
@@ -79,6 +81,40 @@ static void parse_break(spb_reader *r, spn_request_fields *fields)
     fields->milliseconds = spr_u32(r);
 }
 
+static bool all_of(spb_span text, bool (*belongs)(uint8_t byte))
+{
+    for (size_t i = 0; i < text.length; i++)
+        if (!belongs(text.data[i]))
+            return false;
+    return true;
+}
+
+static bool is_hex_digit(uint8_t byte)
+{
+    return (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'f') ||
+           (byte >= 'A' && byte <= 'F');
+}
+
+static bool is_name_byte(uint8_t byte)
+{
+    return (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') ||
+           (byte >= 'A' && byte <= 'Z') || byte == '-';
+}
+
+static void parse_x11(spb_reader *r, spn_request_fields *fields)
+{
+    fields->single_connection = spr_bool(r);
+    fields->text = spr_string(r);
+    fields->value = spr_string(r);
+    fields->screen = spr_u32(r);
+    fields->secret = true;
+    if (fields->text.length == 0 || fields->text.length > SPN_X11_PROTOCOL_MAX ||
+        !all_of(fields->text, is_name_byte) || fields->value.length == 0 ||
+        fields->value.length > SPN_X11_COOKIE_MAX || fields->value.length % 2 != 0 ||
+        !all_of(fields->value, is_hex_digit) || fields->screen > SPN_X11_SCREEN_MAX)
+        fields->impossible = true;
+}
+
 static bool pty_allowed(const spn_channel *ch, const spn_request *request)
 {
     (void)request;
@@ -89,6 +125,30 @@ static void pty_answered(spn_channel *ch, const spn_request *request, bool accep
 {
     (void)request;
     ch->pty |= accepted;
+}
+
+static bool agent_allowed(const spn_channel *ch, const spn_request *request)
+{
+    (void)request;
+    return !ch->agent && ch->start == SPN_SETUP && spn_may(ch->c, SPK_PERMIT_AGENT_FORWARDING);
+}
+
+static void agent_answered(spn_channel *ch, const spn_request *request, bool accepted)
+{
+    (void)request;
+    ch->agent |= accepted;
+}
+
+static bool x11_allowed(const spn_channel *ch, const spn_request *request)
+{
+    (void)request;
+    return !ch->x11 && ch->start == SPN_SETUP && spn_may(ch->c, SPK_PERMIT_X11_FORWARDING);
+}
+
+static void x11_answered(spn_channel *ch, const spn_request *request, bool accepted)
+{
+    (void)request;
+    ch->x11 |= accepted;
 }
 
 static size_t env_size(const spn_request *request)
@@ -144,6 +204,9 @@ const spn_request_type spn_session_requests[] = {
     {"window-change", SP_REQUEST_WINDOW_CHANGE, true, parse_size, NULL, NULL, NULL},
     {"signal", SP_REQUEST_SIGNAL, true, parse_text, started, NULL, NULL},
     {"break", SP_REQUEST_BREAK, false, parse_break, NULL, NULL, NULL},
+    {"auth-agent-req@openssh.com", SP_REQUEST_AGENT, false, NULL, agent_allowed, agent_answered,
+     NULL},
+    {"x11-req", SP_REQUEST_X11, false, parse_x11, x11_allowed, x11_answered, NULL},
     {"eow@openssh.com", 0, false, NULL, NULL, NULL, spn_discard_normal},
     {NULL, 0, false, NULL, NULL, NULL, NULL},
 };

@@ -18,7 +18,7 @@ int spn_find_open(const spn_connection *c, uint32_t number, spn_channel **channe
     *channel = ch;
     if (ch == NULL || spt_failed(c->transport))
         return SP_ECONN;
-    if (ch->state == SPN_OPENING)
+    if (ch->state == SPN_OPENING || (ch->state == SPN_ASKED && !ch->unwanted))
         return SP_ESTATE;
     return ch->state == SPN_OPEN ? 0 : SP_ECLOSED;
 }
@@ -70,6 +70,8 @@ void spn_channel_remove(spn_channel *ch)
     spb_list_remove(&ch->ready);
     spb_list_remove(&ch->sending);
     spb_free(c->env, ch->exit_body);
+    spb_free(c->env, ch->failure);
+    spn_forget_open(ch);
     spn_forget_place(ch);
     c->table[ch->number] = NULL;
     if (ch->number < c->first_free)
@@ -94,6 +96,8 @@ uint64_t spn_question_new(spn_channel *ch)
 
 int spn_question_find(const spn_connection *c, uint64_t question, spn_channel **channel)
 {
+    if ((question & SPN_SLOT_MASK) == SPN_SLOT_MASK)
+        return SP_EINVAL; /* a global request's */
     spn_channel *ch = spn_find(c, (uint32_t)question & SPN_SLOT_MASK);
     *channel = ch;
     if (ch == NULL || question == 0 || spt_failed(c->transport))

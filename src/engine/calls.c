@@ -62,6 +62,14 @@ int sp_engine_answer_request(sp_engine *e, uint64_t question, bool accepted)
                                             : spn_answer_request(e->connection, question, accepted);
 }
 
+int sp_engine_answer_global(sp_engine *e, uint64_t question, const sp_global_reply *reply)
+{
+    if (tag_of(question) != TAG_CONNECTION)
+        return SP_EINVAL;
+    return over(e) || e->connection == NULL ? SP_ECONN
+                                            : spn_answer_global(e->connection, question, reply);
+}
+
 /* ---- connection ---- */
 
 int sp_engine_send_banner(sp_engine *e, const char *text, const char *language)
@@ -152,6 +160,15 @@ const uint8_t *sp_engine_session_id(const sp_engine *e, size_t *length)
 static spn_connection *channels(const sp_engine *e)
 {
     return over(e) ? NULL : e->connection;
+}
+
+int sp_engine_open_channel(sp_engine *e, const sp_open_request *what,
+                           const sp_channel_options *options, uint32_t *channel)
+{
+    if (over(e))
+        return SP_ECONN;
+    return e->connection == NULL ? SP_ESTATE
+                                 : spn_open_channel(e->connection, what, options, channel);
 }
 
 size_t sp_engine_channel_count(const sp_engine *e)

@@ -72,6 +72,21 @@ static void small_address(const any_address *from, spl_address *to)
     }
 }
 
+void spl_socket_address(const struct sockaddr *from, size_t length, spl_address *address)
+{
+    any_address any = {0};
+    if (length <= sizeof any)
+        memcpy(&any, from, length);
+    small_address(&any, address);
+}
+
+bool spl_address_is(const char *text)
+{
+    any_address any;
+    socklen_t length;
+    return parse_address(text, 0, &any, &length);
+}
+
 void spl_peer_address(int fd, spl_address *address)
 {
     any_address any = {0};

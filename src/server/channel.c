@@ -52,11 +52,16 @@ int sps_channel_attach(sp_channel *channel, sp_conn *conn, uint32_t number)
     return 0;
 }
 
+static const sp_conn_error unanswered = {.error = SP_ECONN,
+                                         .message = "the client left before it answered"};
+
 void sps_channel_lost(sp_channel *channel, const sp_conn_error *error)
 {
     if (channel->lost)
         return;
     channel->lost = true;
+    if (error == NULL && channel->own && !channel->started && !channel->closing)
+        error = &unanswered; /* not clean for a channel that never was */
     if (channel->process != NULL)
         sps_process_hang_up(channel->process);
     sp_conn *conn = channel->conn;
@@ -65,6 +70,7 @@ void sps_channel_lost(sp_channel *channel, const sp_conn_error *error)
         conn->channels[channel->number] = NULL;
         conn->server->statistics.channels--;
     }
+    sps_lent_close(channel);
     if (channel->handlers.connection_lost != NULL)
         channel->handlers.connection_lost(channel, error);
     channel->conn = NULL;

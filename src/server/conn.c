@@ -82,6 +82,7 @@ static void lost(sp_conn *conn, const sp_conn_error *error)
             sps_channel_lost(conn->channels[i], error);
     sps_questions_cancel(conn);
     sps_forwards_cancel(conn);
+    sps_listeners_lost(conn);
     if (server->handlers.connection_lost != NULL)
         server->handlers.connection_lost(conn, error);
     sps_waiters_call(sps_conn_env(conn), &conn->waiters);
@@ -164,12 +165,17 @@ static void dispatch(sp_conn *conn, const sp_event *event)
         break;
     case SP_EVENT_REQUEST:
     case SP_EVENT_STARTED:
+    case SP_EVENT_OPENED:
+    case SP_EVENT_OPEN_FAILED:
     case SP_EVENT_DATA:
     case SP_EVENT_EOF:
     case SP_EVENT_PAUSE_WRITING:
     case SP_EVENT_RESUME_WRITING:
     case SP_EVENT_CHANNEL_CLOSED:
         sps_channel_event(conn, event);
+        break;
+    case SP_EVENT_GLOBAL_REQUEST:
+        sps_global_event(conn, event);
         break;
     case SP_EVENT_CANCELED:
         canceled_event(conn, event);
@@ -185,6 +191,8 @@ static void react(sp_conn *conn)
     sp_event event;
     while (conn->state == SPS_CONN_OPEN && sp_engine_next_event(conn->engine, &event) == 1)
         dispatch(conn, &event);
+    if (conn->accept_waits && conn->state == SPS_CONN_OPEN)
+        sps_listeners_resume(conn);
     if (conn->state == SPS_CONN_OPEN && !conn->authenticated &&
         sp_engine_authenticated(conn->engine)) {
         conn->authenticated = true;
@@ -398,6 +406,7 @@ int sps_conn_start(sp_server *server, int fd)
     conn->task.run = run_task;
     spb_list_init(&conn->questions);
     spb_list_init(&conn->forwards);
+    spb_list_init(&conn->listeners);
     spb_list_init(&conn->waiters);
     spl_peer_address(fd, &conn->peer);
     spl_local_address(fd, &conn->local);

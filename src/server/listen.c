@@ -1,17 +1,14 @@
 /* Listeners, and what may come in: the limits on connections are kept here. */
+#include "loop/accept.h"
 #include "server/server.h"
 
 #include <stdio.h>
 #include <unistd.h>
 
-#define ACCEPTS_PER_TURN 64
-#define RETRY_MS 100u
-
 typedef struct listener {
     spb_link link;
     sp_server *server;
-    spl_watch *watch;
-    spl_timer *retry; /* runs while descriptors or memory are short */
+    spl_acceptor *acceptor;
     spl_address address;
 } listener;
 
@@ -44,62 +41,42 @@ void sps_server_accept(sp_server *server, int fd)
     }
 }
 
-static void retry(void *data)
+static bool accepted(void *data, int fd)
 {
-    listener *l = data;
-    (void)spl_watch_set(l->watch, SPL_READABLE);
-}
-
-static void incoming(void *data, unsigned events)
-{
-    (void)events;
     listener *l = data;
     sp_server *server = l->server;
-    for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
-        int fd = -1;
-        int result = spl_accept(spl_watch_fd(l->watch), &fd);
-        if (result == SP_EAGAIN)
-            return;
-        if (result != 0) {
-            /* Most likely descriptors are used up. The waiting connection stays in the backlog;
-             * asking again at once would only spin. */
-            if (server->log_limits)
-                spb_log(&server->env, SP_LOG_ERROR, "accepting connections: %s; will try again",
-                        sp_strerror(result));
-            server->log_limits = false;
-            (void)spl_watch_set(l->watch, 0);
-            spl_timer_start(l->retry, RETRY_MS, 0);
-            return;
-        }
-        sps_server_accept(server, fd);
-        if (server->state != SPS_RUNNING)
-            return; /* a handler has closed the server; the listener goes at this turn's end */
-    }
+    sps_server_accept(server, fd);
+    /* A handler may have closed the server; the listener goes at this turn's end. */
+    return server->state == SPS_RUNNING;
 }
+
+static void failed(void *data, int error)
+{
+    listener *l = data;
+    sp_server *server = l->server;
+    if (server->log_limits)
+        spb_log(&server->env, SP_LOG_ERROR, "accepting connections: %s; will try again",
+                sp_strerror(error));
+    server->log_limits = false;
+}
+
+static const spl_acceptor_calls calls = {.accepted = accepted, .failed = failed};
 
 /* Owns the descriptor, also on failure. */
 static int add_listener(sp_server *server, int fd)
 {
     listener *l = spb_calloc(&server->env, 1, sizeof *l);
-    int result = l == NULL ? SP_ENOMEM : spl_timer_new(&l->retry, server->loop, retry, l);
-    if (result == 0)
-        result = spl_watch_new(&l->watch, server->loop, fd, incoming, l);
-    if (result == 0)
-        result = spl_watch_set(l->watch, SPL_READABLE);
-    if (result == 0) {
-        l->server = server;
-        spl_local_address(fd, &l->address);
-        spb_list_append(&server->listeners, &l->link);
-        return 0;
-    }
-    if (l != NULL && l->watch != NULL)
-        spl_watch_close(l->watch);
-    else
+    int result =
+        l == NULL ? SP_ENOMEM : spl_acceptor_new(&l->acceptor, server->loop, fd, &calls, l);
+    if (result != 0) {
         close(fd);
-    if (l != NULL)
-        spl_timer_close(l->retry);
-    spb_free(&server->env, l);
-    return result;
+        spb_free(&server->env, l);
+        return result;
+    }
+    l->server = server;
+    spl_local_address(fd, &l->address);
+    spb_list_append(&server->listeners, &l->link);
+    return 0;
 }
 
 static void announce(const sp_server *server)
@@ -154,8 +131,7 @@ void sps_listeners_close(sp_server *server)
     while (!spb_list_empty(&server->listeners)) {
         listener *l = SPB_CONTAINER(server->listeners.next, listener, link);
         spb_list_remove(&l->link);
-        spl_watch_close(l->watch);
-        spl_timer_close(l->retry);
+        spl_acceptor_close(l->acceptor);
         spb_free(&server->env, l);
     }
 }

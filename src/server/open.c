@@ -189,21 +189,28 @@ int sp_open_session(sp_open *open, const sp_session_handlers *handlers, void *da
     return answer_channel(open, handlers, data, options);
 }
 
+bool sps_stream_handlers(const sp_stream_handlers *given, sp_session_handlers *handlers)
+{
+    sp_stream_handlers h = {0};
+    if (given == NULL || !sps_copy_sized(&h, sizeof h, given))
+        return false;
+    *handlers = (sp_session_handlers){SP_SESSION_HANDLERS_INIT,
+                                      .connection_made = h.connection_made,
+                                      .connection_lost = h.connection_lost,
+                                      .session_started = h.session_started,
+                                      .data_received = h.data_received,
+                                      .eof_received = h.eof_received,
+                                      .pause_writing = h.pause_writing,
+                                      .resume_writing = h.resume_writing};
+    return true;
+}
+
 int sp_open_stream(sp_open *open, const sp_stream_handlers *given, void *data,
                    const sp_channel_options *options)
 {
-    sp_stream_handlers h;
-    if (given == NULL || given->size == 0 || !leads_somewhere(open) ||
-        !sps_copy_sized(&h, sizeof h, given))
+    sp_session_handlers handlers;
+    if (!leads_somewhere(open) || !sps_stream_handlers(given, &handlers))
         return SP_EINVAL;
-    const sp_session_handlers handlers = {SP_SESSION_HANDLERS_INIT,
-                                          .connection_made = h.connection_made,
-                                          .connection_lost = h.connection_lost,
-                                          .session_started = h.session_started,
-                                          .data_received = h.data_received,
-                                          .eof_received = h.eof_received,
-                                          .pause_writing = h.pause_writing,
-                                          .resume_writing = h.resume_writing};
     return answer_channel(open, &handlers, data, options);
 }
 

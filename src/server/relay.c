@@ -204,7 +204,7 @@ static void socket_ready(void *data, unsigned events)
 
 static void on_started(sp_channel *channel)
 {
-    wait_for(sp_channel_data(channel));
+    on_resume(channel); /* there may be something that comes first */
 }
 
 static void flushed_too_late(void *data)
@@ -250,6 +250,14 @@ sp_channel *sps_relay_new(sp_server *server, int fd)
         return NULL;
     }
     return r->channel;
+}
+
+bool sps_relay_first(sp_channel *channel, const void *bytes, size_t length)
+{
+    relay *r = sp_channel_data(channel);
+    r->left.secret = true;
+    spw_bytes(&r->left, bytes, length);
+    return spw_ok(&r->left);
 }
 
 /* The server ends; its channels have. */

@@ -1,6 +1,6 @@
 /* Channel requests: the question a session's handlers get, its answers, and what an accepted
  * request leaves on the channel. */
-#include "server/request_question.h"
+#include "server/lent.h"
 
 /* What acceptance records. False: out of memory or over a limit, which refuses. */
 static bool record(sp_channel *channel, const sp_request *request)
@@ -14,6 +14,10 @@ static bool record(sp_channel *channel, const sp_request *request)
         return sps_channel_set_text(channel, &channel->command, request->text);
     case SP_REQUEST_SUBSYSTEM:
         return sps_channel_set_text(channel, &channel->subsystem, request->text);
+    case SP_REQUEST_AGENT:
+        return sps_agent_make(channel);
+    case SP_REQUEST_X11:
+        return sps_display_make(channel, request);
     case SP_REQUEST_SHELL:
     case SP_REQUEST_WINDOW_CHANGE:
     case SP_REQUEST_SIGNAL:
@@ -56,6 +60,8 @@ sp_request *sps_request_new(sp_conn *conn, const sp_event *event)
         return NULL;
     request->type = event->u.request.type;
     request->size = event->u.request.size;
+    request->screen = event->u.request.screen;
+    request->single_connection = event->u.request.single_connection;
     char *at = (char *)(request + 1);
     if (pty) {
         request->modes = *modes;
@@ -90,6 +96,15 @@ const char *sp_request_text(const sp_request *request)
 const char *sp_request_value(const sp_request *request)
 {
     return request->value;
+}
+
+bool sp_request_x11(const sp_request *request, uint32_t *screen, bool *single_connection)
+{
+    if (request->type != SP_REQUEST_X11)
+        return false;
+    *screen = request->screen;
+    *single_connection = request->single_connection;
+    return true;
 }
 
 sp_channel *sp_request_channel(const sp_request *request)

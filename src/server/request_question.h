@@ -12,6 +12,8 @@ struct sp_request {
     const char *value;
     sp_term_size size;
     sp_term_modes modes;
+    uint32_t screen; /* X11 */
+    bool single_connection;
 };
 
 /* NULL when out of memory. */

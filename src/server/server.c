@@ -7,6 +7,10 @@
 #define BACKLOG 128u
 #define CONNECTIONS_MAX 10000u
 #define UNAUTHENTICATED_MAX 1000u
+#define LISTENERS_MAX 64u
+#define DISPLAY_OFFSET 10u
+#define DISPLAYS_MAX 1000u
+#define X11_SETUP_MS 10000u
 
 bool sps_copy_sized(void *to, size_t to_size, const void *from)
 {
@@ -57,7 +61,27 @@ static void free_parts(sp_server *server)
     sp_authorized_keys_free(server->authorized);
     sp_revoked_keys_unref(server->revoked);
     spb_env env = server->env;
+    spb_free(&env, server->lending.directory);
     spb_free(&env, server);
+}
+
+static int read_lending(sp_server *server, const sp_server_options *options, char *reason,
+                        size_t reason_size)
+{
+    sps_lending *l = &server->lending;
+    const char *directory =
+        options->lending_directory != NULL ? options->lending_directory : "/tmp";
+    if (directory[0] != '/' || strlen(directory) > SPS_LENDING_DIRECTORY_MAX)
+        return fail(reason, reason_size, SP_EINVAL,
+                    "the lending directory needs an absolute path, and a short one");
+    l->directory = spb_strdup(&server->env, directory);
+    l->x11_display_offset =
+        options->x11_display_offset != 0 ? options->x11_display_offset : DISPLAY_OFFSET;
+    l->x11_max_displays = options->x11_max_displays != 0 ? options->x11_max_displays : DISPLAYS_MAX;
+    l->x11_setup_timeout_ms =
+        options->x11_setup_timeout_ms != 0 ? options->x11_setup_timeout_ms : X11_SETUP_MS;
+    l->x11_all_addresses = options->x11_all_addresses;
+    return l->directory == NULL ? fail(reason, reason_size, SP_ENOMEM, NULL) : 0;
 }
 
 int sp_server_new(sp_server **out, const sp_server_options *options,
@@ -87,6 +111,10 @@ int sp_server_new(sp_server **out, const sp_server_options *options,
     server->max_connections = copy.max_connections != 0 ? copy.max_connections : CONNECTIONS_MAX;
     server->max_unauthenticated =
         copy.max_unauthenticated != 0 ? copy.max_unauthenticated : UNAUTHENTICATED_MAX;
+    server->max_listeners = copy.max_listeners != 0 ? copy.max_listeners : LISTENERS_MAX;
+    server->listening =
+        (sp_listen_options){SP_LISTEN_OPTIONS_INIT, copy.gateway_ports, copy.stream_local_bind_mask,
+                            copy.stream_local_bind_unlink};
     if (copy.authorized_client_keys != NULL)
         server->authorized = sp_authorized_keys_ref(copy.authorized_client_keys);
     if (copy.revoked_keys != NULL)
@@ -98,7 +126,9 @@ int sp_server_new(sp_server **out, const sp_server_options *options,
     spb_list_init(&server->processes);
     spb_list_init(&server->relays);
     spb_list_init(&server->waiters);
-    int result = start_parts(server, &copy, reason, reason_size);
+    int result = read_lending(server, &copy, reason, reason_size);
+    if (result == 0)
+        result = start_parts(server, &copy, reason, reason_size);
     if (result != 0) {
         free_parts(server);
         return result;

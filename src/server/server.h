@@ -17,15 +17,27 @@
 #include <stdatomic.h>
 
 #define SPS_LINGER_MS 2000u
+#define SPS_LENDING_DIRECTORY_MAX 48u /* with what comes behind it, a socket's address */
 
 typedef struct sps_question sps_question;
 typedef struct sps_process sps_process;
+typedef struct sps_agent sps_agent;
+typedef struct sps_display sps_display;
 
 typedef enum sps_server_state {
     SPS_RUNNING = 0,
     SPS_CLOSING, /* takes no new connections */
     SPS_CLOSED,  /* and has none any more */
 } sps_server_state;
+
+/* How sessions get what clients lend them; from the options, with the defaults filled in. */
+typedef struct sps_lending {
+    char *directory;
+    unsigned x11_display_offset;
+    unsigned x11_max_displays;
+    uint32_t x11_setup_timeout_ms;
+    bool x11_all_addresses;
+} sps_lending;
 
 struct sp_server {
     spb_env env;
@@ -43,6 +55,9 @@ struct sp_server {
     unsigned backlog;
     unsigned max_connections;
     unsigned max_unauthenticated;
+    sps_lending lending;
+    unsigned max_listeners;
+    sp_listen_options listening;    /* for those of clients */
     sp_authorized_keys *authorized; /* NULL: none */
     sp_revoked_keys *revoked;       /* NULL: no list */
     spl_task task;                  /* looks whether all is closed */
@@ -82,7 +97,9 @@ struct sp_conn {
     uint64_t timer_due; /* UINT64_MAX: not running */
     spl_task task;
     spb_link questions;
-    spb_link forwards; /* connections that are being made for opens */
+    spb_link forwards;  /* connections that are being made for opens */
+    spb_link listeners; /* what the client has had us listen on */
+    unsigned listener_count;
     spb_link waiters;
     struct sp_channel **channels; /* by number; NULL where none is open */
     uint32_t channel_room;
@@ -98,6 +115,8 @@ struct sp_conn {
     bool blocked;       /* the socket takes no more for now */
     bool authenticated; /* counted as such */
     bool kbdint_as_password;
+    bool accept_waits;  /* a listener has accepted what no channel could be had for */
+    bool agent_granted; /* to a session, so that its agent may be used */
 };
 
 typedef struct sps_variable {
@@ -114,6 +133,9 @@ struct sp_channel {
     void *data;
     sps_process *process;
     spb_link waiters;
+    char *private_directory; /* of what the client lends; NULL: none was made */
+    sps_agent *agent;
+    sps_display *display;
     sps_variable *environment;
     size_t environment_count;
     size_t environment_size; /* bytes of names and values */
@@ -128,6 +150,7 @@ struct sp_channel {
     bool spawned; /* a process was joined: the handlers for its events are silent from then on */
     bool closing;
     bool lost;
+    bool own; /* we opened it */
 };
 
 /* ---- server.c, listen.c, lifecycle.c ---- */
@@ -184,6 +207,27 @@ void sps_channel_free_state(sp_channel *channel);
 void sps_open_serve(sp_conn *conn, uint64_t question, uint32_t number, sp_channel *channel,
                     const sp_channel_options *options);
 
+bool sps_stream_handlers(const sp_stream_handlers *given, sp_session_handlers *handlers);
+
+/* ---- to_client.c: channels that we open ---- */
+/* Asks the client for a channel, which is the connection's from success on. On failure nothing has
+ * happened to it; SP_ELIMIT: there is no room for another channel now. */
+int sps_open_to_client(sp_conn *conn, const sp_open_request *what,
+                       const sp_channel_options *options, sp_channel *channel);
+/* The second half of it: `channel` stands for the engine's channel `number`, which is taken back on
+ * failure. */
+int sps_own_attach(sp_conn *conn, uint32_t number, sp_channel *channel);
+/* The same for a stream of the application's; `out` may be NULL. */
+int sps_create(sp_conn *conn, const sp_stream_handlers *given, void *data,
+               const sp_channel_options *options, const sp_open_request *what, sp_channel **out);
+void sps_opened_event(sp_channel *channel);
+void sps_open_failed_event(sp_channel *channel, const sp_event *event);
+
+/* ---- listen_question.c, listener.c, accept.c: listening for the client ---- */
+void sps_global_event(sp_conn *conn, const sp_event *event);
+void sps_listeners_lost(sp_conn *conn);
+void sps_listeners_resume(sp_conn *conn); /* there may be room for channels again */
+
 /* ---- forward.c: the library connects for an open ---- */
 typedef struct sps_destination {
     const char *host; /* NULL: the path */
@@ -198,7 +242,14 @@ void sps_forwards_cancel(sp_conn *conn);
 /* A channel for an open, whose bytes go to the socket and come from it. It owns the descriptor,
  * also on failure. */
 sp_channel *sps_relay_new(sp_server *server, int fd);
+/* Before the channel is open: what goes to the client ahead of the socket's bytes. */
+bool sps_relay_first(sp_channel *channel, const void *bytes, size_t length);
 void sps_relays_forget(sp_server *server);
+
+/* ---- lent.c: what the client lends to a session; more in lent.h ---- */
+void sps_lent_close(sp_channel *channel);
+/* The given environment with the entries that name it; one block, the caller's to free. */
+int sps_lent_environment(const sp_channel *channel, const char *const *given, const char ***out);
 
 /* ---- process.c: a child joined to a channel ---- */
 void sps_process_data(sps_process *process, const uint8_t *bytes, size_t length);

@@ -29,6 +29,10 @@ static sp_answer ask(sp_channel *channel, sp_request *request, const sp_event *e
         return h->break_received == NULL
                    ? SP_REJECT
                    : h->break_received(channel, request, event->u.request.milliseconds);
+    case SP_REQUEST_AGENT:
+        return h->agent_requested == NULL ? SP_REJECT : h->agent_requested(channel, request);
+    case SP_REQUEST_X11:
+        return h->x11_requested == NULL ? SP_REJECT : h->x11_requested(channel, request);
     case SP_REQUEST_WINDOW_CHANGE:
     case SP_REQUEST_SIGNAL:
         break;
@@ -123,6 +127,12 @@ void sps_channel_event(sp_conn *conn, const sp_event *event)
         channel->started = true;
         if (channel->handlers.session_started != NULL)
             channel->handlers.session_started(channel);
+        break;
+    case SP_EVENT_OPENED:
+        sps_opened_event(channel);
+        break;
+    case SP_EVENT_OPEN_FAILED:
+        sps_open_failed_event(channel, event);
         break;
     case SP_EVENT_DATA:
         data_event(channel, event);

@@ -97,6 +97,14 @@ static const char *const *spawn_environment(const spb_env *env, const sp_channel
     return all;
 }
 
+static void free_environments(const spb_env *env, const char *const *own, const char *const *more,
+                              const char *const *all)
+{
+    if (more != own)
+        spb_free(env, (void *)(uintptr_t)more);
+    spb_free(env, (void *)(uintptr_t)all);
+}
+
 int sp_channel_spawn(sp_channel *channel, const sp_spawn_options *given)
 {
     sp_spawn_options options;
@@ -115,14 +123,16 @@ int sp_channel_spawn(sp_channel *channel, const sp_spawn_options *given)
     sps_process *process = spb_calloc(&server->env, 1, sizeof *process);
     if (process == NULL)
         return SP_ENOMEM;
-    const char *const only_program[] = {options.program, NULL};
     const char *const nothing[] = {NULL};
     const char *const *own = options.environment != NULL ? options.environment : nothing;
-    const char *const *environment = spawn_environment(&server->env, channel, own);
-    if (environment == NULL) {
+    const char *const *more = spawn_environment(&server->env, channel, own);
+    const char **environment = NULL;
+    if (more == NULL || sps_lent_environment(channel, more, &environment) != 0) {
+        free_environments(&server->env, own, more, environment);
         spb_free(&server->env, process);
         return SP_ENOMEM;
     }
+    const char *const only_program[] = {options.program, NULL};
     const sp_spawn_request request = {
         .program = options.program,
         .arguments = options.arguments != NULL ? options.arguments : only_program,
@@ -136,8 +146,7 @@ int sp_channel_spawn(sp_channel *channel, const sp_spawn_options *given)
     sp_spawn_result spawned = {.input = -1, .output = -1, .error = -1};
     sp_spawner spawner = options.spawner != NULL ? options.spawner : sp_spawn_here;
     int result = spawner(options.spawner_ctx, &request, &spawned);
-    if (environment != own)
-        spb_free(&server->env, (void *)(uintptr_t)environment);
+    free_environments(&server->env, own, more, environment);
     if (result == 0) {
         process->server = server;
         process->terminal = request.terminal != NULL;

@@ -33,15 +33,19 @@ static void pull(world *w, unsigned how_many)
         check(e->type != SP_EVENT_NONE);
         if (e->question != 0 && e->type != SP_EVENT_CANCELED)
             questions[question_count++ % 16] = e->question;
-        if (e->type == SP_EVENT_CHANNEL_CLOSED)
+        if (e->type == SP_EVENT_CHANNEL_CLOSED || e->type == SP_EVENT_OPEN_FAILED)
             check(spn_find(w->c, e->channel) == NULL);
-        else if (e->type != SP_EVENT_CANCELED)
+        else if (e->type != SP_EVENT_CANCELED && e->type != SP_EVENT_GLOBAL_REQUEST)
             check(spn_find(w->c, e->channel) != NULL);
         uint8_t sum = 0;
         if (e->type == SP_EVENT_OPEN && e->u.open.dest_host != NULL)
             sum ^= (uint8_t)strlen(e->u.open.dest_host) ^ (uint8_t)strlen(e->u.open.orig_host);
         if (e->type == SP_EVENT_OPEN && e->u.open.dest_path != NULL)
             sum ^= (uint8_t)strlen(e->u.open.dest_path);
+        if (e->type == SP_EVENT_GLOBAL_REQUEST)
+            sum ^= (uint8_t)strlen(e->u.global.path ? e->u.global.path : e->u.global.host);
+        if (e->type == SP_EVENT_OPEN_FAILED)
+            sum ^= (uint8_t)strlen(e->u.open_failed.text);
         if (e->type == SP_EVENT_DATA)
             for (size_t i = 0; i < e->u.data.length; i++)
                 sum ^= e->u.data.bytes[i];
@@ -53,13 +57,14 @@ static void pull(world *w, unsigned how_many)
     }
 }
 
+static bool closed[65536]; /* by the peer's number: our CLOSE was sent */
+
 /* Looks at what was sent and forgets it. */
 static void look(world *w)
 {
-    static bool closed[65536];
     for (const sent *m = w->t.first; m != NULL; m = m->next) {
         if (m->bytes[0] < 91 || m->length < 5 || m->bytes[0] == 92)
-            continue;
+            continue; /* our own opens have no number of the peer's */
         uint32_t peer = spb_get_u32(m->bytes + 1) % 65536;
         if (m->bytes[0] == 91)
             closed[peer] = false;
@@ -129,15 +134,27 @@ static void message(world *w, script *s)
             give(w, 98, "usb", ch, name, want);
         return;
     case 10:
-        give(w, 80, "sb", "keepalive@openssh.com", want);
+        if (name[0] == 's')
+            give(w, 80, "sbsu", name[1] == 'h' ? "tcpip-forward" : "cancel-tcpip-forward", want,
+                 "h", byte(s) * 300u);
+        else if (name[0] == 'e')
+            give(w, 80, "sbs", "streamlocal-forward@openssh.com", want, "/s");
+        else
+            give(w, 80, "sb", "keepalive@openssh.com", want);
         return;
     case 11:
-        give(w, 82, "");
+        if (name[0] == 's') {
+            closed[++opens % 65536] = false;
+            give(w, 91, "uuuu", ch, opens % 65536, byte(s) * 37u, byte(s) * 19u);
+        } else if (name[0] == 'e')
+            give(w, 92, "uuds", ch, (uint32_t)byte(s), bytes, (size_t)byte(s) * 3, "");
+        else
+            give(w, 82, "");
         return;
     default: { /* raw bytes behind the number of a message */
         size_t length = byte(s);
         uint8_t number = (uint8_t)(80 + byte(s) % 22);
-        raw_open |= number == 90;
+        raw_open |= number == 90 || number == 91;
         if (length > (size_t)(s->end - s->at))
             length = (size_t)(s->end - s->at);
         give_bytes(w, number, s->at, length);
@@ -225,6 +242,22 @@ static void call(world *w, script *s)
         if (byte(s) == 1)
             spn_connection_lost(w->c, NULL);
         break;
+    case 26:
+    case 27: {
+        static const char *const kinds[] = {"forwarded-tcpip", "forwarded-streamlocal@openssh.com",
+                                            "x11", "auth-agent@openssh.com"};
+        const sp_open_request what = {SP_OPEN_REQUEST_INIT, .type = kinds[byte(s) % 4]};
+        uint32_t number = UINT32_MAX;
+        if (spn_open_channel(w->c, &what, &o, &number) == 0)
+            check(spn_find(w->c, number) != NULL);
+        break;
+    }
+    case 28:
+    case 29: {
+        const sp_global_reply reply = {.accepted = (byte(s) & 3) != 0, .port = byte(s)};
+        spn_answer_global(w->c, question, &reply);
+        break;
+    }
     default:
         pull(w, 1);
     }
@@ -264,6 +297,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if ((size & 1) != 0) {
         pull(&w, UINT32_MAX);
         check(spn_channel_count(w.c) == 0);
+        check(w.c->global_count == 0 && w.c->globals_due == 0 && w.c->global_bytes == 0);
     }
     world_end(&w);
     check(live_blocks == 0);

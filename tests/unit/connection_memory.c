@@ -11,6 +11,29 @@ static void pull(world *w)
             (void)spn_accept_open(w->c, w->event.question, NULL);
         else if (w->event.type == SP_EVENT_REQUEST && w->event.question != 0)
             (void)spn_answer_request(w->c, w->event.question, true);
+        else if (w->event.type == SP_EVENT_GLOBAL_REQUEST)
+            (void)spn_answer_global(w->c, w->event.question,
+                                    &(sp_global_reply){.accepted = true, .port = 7});
+    }
+}
+
+/* Channels that we open. An open may fail for lack of memory and leave the connection as it is. */
+static void live_own(world *w)
+{
+    static const sp_open_request what = {SP_OPEN_REQUEST_INIT, .type = "forwarded-tcpip"};
+    uint32_t ch;
+    give(w, 80, "sbsu", "tcpip-forward", 1, "h", 0u);
+    give(w, 80, "sb", "keepalive@openssh.com", 1);
+    pull(w);
+    w->t.can_send = false;
+    for (int i = 0; i < 3; i++) {
+        if (spn_open_channel(w->c, &what, NULL, &ch) == SP_ENOMEM)
+            spt_fail(&w->t, SP_ENOMEM, 11, "out of memory");
+        w->t.can_send = true;
+        spn_flush(w->c);
+        if (!w->t.failed)
+            i == 0 ? give(w, 91, "uuuu", ch, 500u, 100u, 100u)
+                   : give(w, 92, "uuss", ch, 1u, "no", "");
     }
 }
 
@@ -42,6 +65,7 @@ static void live(world *w)
     give(w, 93, "uu", 1u, 100000u);
     pull(w);
     give(w, 97, "u", 0u);
+    live_own(w);
     pull(w);
     spn_connection_lost(w->c, NULL);
     pull(w);

@@ -166,9 +166,9 @@ static void test_global_requests(void **state)
     setup_world(&w);
     give(&w, 80, "sb", "keepalive@openssh.com", 1);
     expect_sent(&w, 82, "");
-    give(&w, 80, "sbsu", "tcpip-forward", 1, "localhost", 80u);
+    give(&w, 80, "sbsu", "no-such-request", 1, "localhost", 80u);
     expect_sent(&w, 82, "");
-    give(&w, 80, "sbsu", "tcpip-forward", 0, "localhost", 80u);
+    give(&w, 80, "sbsu", "no-such-request", 0, "localhost", 80u);
     give(&w, 80, "sb", "keepalive@openssh.com", 0);
     expect_nothing_sent(&w);
     assert_int_equal(spn_keepalives_open(w.c), 0);

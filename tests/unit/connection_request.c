@@ -64,13 +64,104 @@ static void test_each_request(void **state)
     end_world(&w);
 }
 
+static void test_agent(void **state)
+{
+    (void)state;
+    world w;
+    setup_world(&w);
+    uint32_t ch = open_session(&w, 1000, 1000);
+    const char *name = "auth-agent-req@openssh.com";
+    give(&w, 98, "usb", ch, name, 1);
+    expect_request(&w, ch, SP_REQUEST_AGENT, NULL);
+    answer(&w, ch, false);
+    give(&w, 98, "usb", ch, name, 0); /* as OpenSSH sends it */
+    assert_false(expect_request(&w, ch, SP_REQUEST_AGENT, NULL)->u.request.want_reply);
+    assert_int_equal(spn_answer_request(w.c, w.event.question, true), 0);
+    expect_nothing_sent(&w);
+    give(&w, 98, "usb", ch, name, 1); /* once is enough */
+    expect_sent(&w, 100, "u", ch + 100);
+    uint32_t other = open_session(&w, 1000, 1000);
+    give(&w, 98, "usb", other, "shell", 0);
+    expect_request(&w, other, SP_REQUEST_SHELL, NULL);
+    assert_int_equal(spn_answer_request(w.c, w.event.question, true), 0);
+    expect_event(&w, SP_EVENT_STARTED, other);
+    give(&w, 98, "usb", other, name, 1); /* too late */
+    expect_sent(&w, 100, "u", other + 100);
+    expect_no_event(&w);
+    end_world(&w);
+}
+
+static void give_x11(world *w, uint32_t ch, const char *protocol, const char *cookie,
+                     uint32_t screen)
+{
+    give(w, 98, "usbbssu", ch, "x11-req", 1, 0, protocol, cookie, screen);
+}
+
+static void test_x11(void **state)
+{
+    (void)state;
+    world w;
+    setup_world(&w);
+    uint32_t ch = open_session(&w, 1000, 1000);
+    give(&w, 98, "usbbssu", ch, "x11-req", 1, 1, "MIT-MAGIC-COOKIE-1", "00fFaB", 3u);
+    sp_event *e = expect_request(&w, ch, SP_REQUEST_X11, "MIT-MAGIC-COOKIE-1");
+    assert_string_equal(e->u.request.value, "00fFaB");
+    assert_int_equal(e->u.request.screen, 3);
+    assert_true(e->u.request.single_connection);
+    answer(&w, ch, false);
+    give_x11(&w, ch, "X", "00", 255);
+    e = expect_request(&w, ch, SP_REQUEST_X11, "X");
+    assert_false(e->u.request.single_connection);
+    answer(&w, ch, true);
+    give_x11(&w, ch, "X", "00", 0); /* once is enough */
+    expect_sent(&w, 100, "u", ch + 100);
+    expect_no_event(&w);
+    end_world(&w);
+}
+
+/* Well formed, but nothing that an X server could be asked for. */
+static void test_x11_impossible(void **state)
+{
+    (void)state;
+    world w;
+    setup_world(&w);
+    uint32_t ch = open_session(&w, 1000, 1000);
+    char name[66], cookie[1027];
+    memset(name, 'N', sizeof name);
+    memset(cookie, 'c', sizeof cookie);
+    name[65] = '\0';
+    cookie[1026] = '\0';
+    const struct {
+        const char *protocol;
+        const char *cookie;
+        uint32_t screen;
+    } cases[] = {
+        {"", "00", 0},           {"MIT COOKIE", "00", 0}, {"A;B", "00", 0},
+        {"A\nB", "00", 0},       {name, "00", 0},         {"A", "", 0},
+        {"A", "000", 0},         {"A", "0g", 0},          {"A", "0x00", 0},
+        {"A", "00 0", 0},        {"A", cookie, 0},        {"A", "00", 256},
+        {"A", "00", UINT32_MAX},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        give_x11(&w, ch, cases[i].protocol, cases[i].cookie, cases[i].screen);
+        expect_sent(&w, 100, "u", ch + 100);
+        expect_no_event(&w);
+    }
+    name[64] = '\0';
+    cookie[1024] = '\0';
+    give_x11(&w, ch, name, cookie, 0);
+    expect_request(&w, ch, SP_REQUEST_X11, name);
+    answer(&w, ch, true);
+    end_world(&w);
+}
+
 static void test_unknown(void **state)
 {
     (void)state;
     world w;
     setup_world(&w);
     uint32_t ch = open_session(&w, 1000, 1000);
-    const char *names[] = {"x11-req", "auth-agent-req@openssh.com", "keepalive@openssh.com",
+    const char *names[] = {"x11-req@example.com", "auth-agent-req", "keepalive@openssh.com",
                            "exit-status", ""};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         assert_int_equal(give(&w, 98, "usbs", ch, names[i], 1, "whatever"), 0);
@@ -275,6 +366,8 @@ static void test_truncations(void **state)
         R("\0\0\0\6signal\0\0\0\0\3INT"),
         R("\0\0\0\5break\1\0\0\0\1"),
         R("\0\0\0\17eow@openssh.com\0"),
+        R("\0\0\0\32auth-agent-req@openssh.com\1"),
+        R("\0\0\0\7x11-req\1\0\0\0\0\1X\0\0\0\2\60\60\0\0\0\1"),
 #undef R
     };
     for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++) {
@@ -375,6 +468,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_request),
         cmocka_unit_test(test_unknown),
+        cmocka_unit_test(test_agent),
+        cmocka_unit_test(test_x11),
+        cmocka_unit_test(test_x11_impossible),
         cmocka_unit_test(test_one_start),
         cmocka_unit_test(test_second_pty),
         cmocka_unit_test(test_replies_in_order),
