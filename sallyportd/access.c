@@ -31,10 +31,6 @@ static const char *unsupported(const options *o)
 {
     if (o->chroot_directory != NULL)
         return "ChrootDirectory is set, which is not supported";
-    if (o->public_key_options != NULL)
-        return "PubkeyAuthOptions is set, which is not supported";
-    if (o->revoked_keys != NULL)
-        return "RevokedKeys is set, which is not supported";
     return NULL;
 }
 
@@ -58,9 +54,6 @@ static const char *obstacle(const options *o, const account *a)
         return "RefuseConnection is set";
     if (a->uid == 0 && o->permit_root_login == ROOT_NO)
         return "PermitRootLogin is no";
-    if (a->uid == 0 && o->permit_root_login == ROOT_FORCED_COMMANDS_ONLY &&
-        o->force_command == NULL)
-        return "PermitRootLogin asks for a forced command";
     if (a->uid != 0 && access("/etc/nologin", F_OK) == 0)
         return "there is a file /etc/nologin";
     if (access(a->shell, X_OK) != 0)

@@ -310,6 +310,48 @@ options *config_settings(config *c, const match_facts *facts)
     return o;
 }
 
+static int add_missing(char **names, const char *more)
+{
+    for (; *more != '\0'; more += strcspn(more, ","), more += *more == ',') {
+        size_t length = strcspn(more, ",");
+        bool there = false;
+        for (const char *at = *names; *at != '\0'; at += strcspn(at, ","), at += *at == ',')
+            there = there || (strcspn(at, ",") == length && memcmp(at, more, length) == 0);
+        if (there)
+            continue;
+        char *longer = text_format("%s,%.*s", *names, (int)length, more);
+        if (longer == NULL)
+            return -1;
+        free(*names);
+        *names = longer;
+    }
+    return 0;
+}
+
+int config_key_algorithms(const config *c, char **names)
+{
+    const char *own = c->own->key_algorithms;
+    option_problem problem;
+    int bad = 0;
+
+    *names = text_copy(own != NULL ? own : sp_default_algorithms("sig"));
+    for (size_t i = 0; *names != NULL && bad == 0 && i < c->line_count; i++) {
+        const config_line *line = &c->lines[i];
+        options *scratch = line->block >= 0 && line->may_match ? options_new(c->directory) : NULL;
+        if (scratch != NULL &&
+            options_line(scratch, line->text, ORIGIN_MATCH, &problem) == OPTION_OK &&
+            scratch->key_algorithms != NULL)
+            bad = add_missing(names, scratch->key_algorithms);
+        options_unref(scratch);
+    }
+    if (*names != NULL && bad == 0)
+        return 0;
+    free(*names);
+    *names = NULL;
+    log_error("Out of memory");
+    return -1;
+}
+
 config *config_reread(const config *c)
 {
     config *fresh = calloc(1, sizeof *fresh);

@@ -44,6 +44,10 @@ bool config_has_file(const config *c);
  * (logged), and nothing must be allowed. */
 options *config_settings(config *c, const match_facts *facts);
 
+/* All that PubkeyAcceptedAlgorithms accepts, here or in some block; `*names` NULL: the library's
+ * default. The caller frees it. -1: out of memory. */
+int config_key_algorithms(const config *c, char **names);
+
 /* The command line's lines again and the file's as they are now. NULL: logged. */
 config *config_reread(const config *c);
 

@@ -22,6 +22,10 @@ static const choice root_logins[] = {{"yes", ROOT_YES},
 static const choice forwardings[] = {{"yes", FORWARD_ALL},     {"no", FORWARD_NONE},
                                      {"local", FORWARD_LOCAL}, {"remote", FORWARD_REMOTE},
                                      {"all", FORWARD_ALL},     {NULL, 0}};
+static const choice gateways[] = {{"no", SP_GATEWAY_NO},
+                                  {"yes", SP_GATEWAY_YES},
+                                  {"clientspecified", SP_GATEWAY_CLIENT_SPECIFIED},
+                                  {NULL, 0}};
 static const choice log_levels[] = {{"QUIET", CHOICE_QUIET},     {"FATAL", CHOICE_FATAL},
                                     {"ERROR", CHOICE_ERROR},     {"INFO", CHOICE_INFO},
                                     {"VERBOSE", CHOICE_VERBOSE}, {"DEBUG", CHOICE_DEBUG1},
@@ -46,12 +50,15 @@ static const algorithm_kind cipher = {"cipher", "cipher"};
 static const algorithm_kind mac = {"mac", "MAC"};
 static const algorithm_kind kex = {"kex", "key exchange algorithm"};
 static const algorithm_kind host_key = {"key", "host key algorithm"};
+static const limits displays = {1, 59000};
+static const algorithm_kind ca_signature = {"ca-sig", "signature algorithm"};
 static const algorithm_kind signature = {"sig", "signature algorithm"};
 
 #define R KEYWORD_REPEATS
 #define L KEYWORD_LIST
 #define W KEYWORD_RAW
 #define M KEYWORD_MATCH
+#define S KEYWORD_SERVER
 const keyword keywords[] = {
     {"Port", read_port, print_ports, AT(ports), NULL, R},
     {"AddressFamily", read_choice, print_choice, AT(family), families, 0},
@@ -71,6 +78,13 @@ const keyword keywords[] = {
     {"AllowTcpForwarding", read_choice, print_choice, AT(tcp_forwarding), forwardings, M},
     {"AllowStreamLocalForwarding", read_choice, print_choice, AT(streamlocal_forwarding),
      forwardings, M},
+    {"AllowAgentForwarding", read_flag, print_flag, AT(agent_forwarding), NULL, M},
+    {"X11Forwarding", read_flag, print_flag, AT(x11_forwarding), NULL, M},
+    {"X11DisplayOffset", read_number, print_number, AT(x11_display_offset), &displays, M | S},
+    {"X11UseLocalhost", read_flag, print_flag, AT(x11_use_localhost), NULL, M | S},
+    {"GatewayPorts", read_choice, print_choice, AT(gateway_ports), gateways, M},
+    {"StreamLocalBindMask", read_octal, print_octal, AT(bind_mask), NULL, M},
+    {"StreamLocalBindUnlink", read_flag, print_flag, AT(bind_unlink), NULL, M},
     {"StrictModes", read_flag, print_flag, AT(strict_modes), NULL, 0},
     {"TCPKeepAlive", read_flag, print_flag, AT(tcp_keepalive), NULL, 0},
     {"PermitEmptyPasswords", read_flag, print_flag, AT(permit_empty_passwords), NULL, M},
@@ -85,7 +99,7 @@ const keyword keywords[] = {
     {"HostKeyAlgorithms", read_algorithms, print_algorithms, AT(host_key_algorithms), &host_key, 0},
     {"PubkeyAcceptedAlgorithms", read_algorithms, print_algorithms, AT(key_algorithms), &signature,
      M},
-    {"LogLevel", read_choice, print_choice, AT(log_level), log_levels, M},
+    {"LogLevel", read_choice, print_choice, AT(log_level), log_levels, M | S},
     {"SyslogFacility", read_choice, print_choice, AT(syslog_facility), facilities, 0},
     {"AuthorizedKeysFile", read_strings, print_one_line, AT(authorized_keys_files), NULL, L | M},
     {"HostKey", read_paths, print_list, AT(host_keys), NULL, R},
@@ -95,15 +109,22 @@ const keyword keywords[] = {
     {"AllowGroups", read_strings, print_list, AT(allow_groups), NULL, R | L | M},
     {"DenyGroups", read_strings, print_list, AT(deny_groups), NULL, R | L | M},
     {"RefuseConnection", read_flag, print_flag, AT(refuse_connection), NULL, M},
+    {"TrustedUserCAKeys", read_path, print_text, AT(trusted_ca_keys), NULL, M},
+    {"AuthorizedPrincipalsFile", read_word, print_text, AT(principals_file), NULL, M},
+    {"CASignatureAlgorithms", read_algorithms, print_algorithms, AT(ca_algorithms), &ca_signature,
+     M | S},
+    {"PermitUserEnvironment", read_environment, print_environment, AT(permit_environment), NULL, 0},
+    {"PermitUserRC", read_flag, print_flag, AT(permit_user_rc), NULL, M},
     {"ChrootDirectory", read_restriction, print_text, AT(chroot_directory), NULL, M},
-    {"RevokedKeys", read_restriction, print_text, AT(revoked_keys), NULL, M},
-    {"PubkeyAuthOptions", read_restriction, print_text, AT(public_key_options), NULL, W | M},
+    {"RevokedKeys", read_path, print_text, AT(revoked_keys), NULL, M},
+    {"PubkeyAuthOptions", read_key_options, print_text, AT(public_key_options), NULL, W | M},
     {"AcceptEnv", read_strings, print_list, AT(accept_env), NULL, R | L | M},
     {"SetEnv", read_set_env, print_list, AT(set_env), NULL, L | M},
     {"AuthenticationMethods", read_methods, print_methods, AT(chains), NULL, L | M},
     {"Subsystem", read_subsystem, print_subsystems, AT(subsystems), NULL, R | L},
     {"MaxStartups", read_startups, print_startups, AT(startups_begin), NULL, 0},
     {"PerSourceMaxStartups", read_limit, print_limit, AT(startups_per_source), NULL, 0},
+    {"PermitListen", read_listens, print_permits, AT(permit_listen), NULL, L | M},
     {"PermitOpen", read_permits, print_permits, AT(permit_open), NULL, L | M},
     {"RekeyLimit", read_rekey, print_rekey, AT(rekey_bytes), NULL, L | M},
 };

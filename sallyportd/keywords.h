@@ -31,6 +31,7 @@ struct keyword {
 #define KEYWORD_LIST 2u    /* several words; without it just one */
 #define KEYWORD_RAW 4u     /* the rest of the line as it is */
 #define KEYWORD_MATCH 8u   /* may come in a Match block */
+#define KEYWORD_SERVER 16u /* but has no effect there: it is the server's as a whole */
 
 #define MEMBER(k, o, type) ((type *)(void *)((char *)(o) + (k)->offset))
 #define CONST_MEMBER(k, o, type) ((const type *)(const void *)((const char *)(o) + (k)->offset))
@@ -93,6 +94,11 @@ option_result read_rekey(const keyword *, const option_values *, options *, opti
 option_result read_paths(const keyword *, const option_values *, options *, option_problem *);
 option_result read_strings(const keyword *, const option_values *, options *, option_problem *);
 option_result read_users(const keyword *, const option_values *, options *, option_problem *);
+option_result read_octal(const keyword *, const option_values *, options *, option_problem *);
+option_result read_word(const keyword *, const option_values *, options *, option_problem *);
+option_result read_environment(const keyword *, const option_values *, options *, option_problem *);
+option_result read_listens(const keyword *, const option_values *, options *, option_problem *);
+option_result read_key_options(const keyword *, const option_values *, options *, option_problem *);
 option_result read_permits(const keyword *, const option_values *, options *, option_problem *);
 option_result read_set_env(const keyword *, const option_values *, options *, option_problem *);
 option_result read_algorithms(const keyword *, const option_values *, options *, option_problem *);
@@ -102,6 +108,8 @@ option_result read_subsystem(const keyword *, const option_values *, options *, 
 void print_flag(const keyword *k, const options *o, FILE *out);
 void print_choice(const keyword *k, const options *o, FILE *out);
 void print_number(const keyword *k, const options *o, FILE *out);
+void print_octal(const keyword *k, const options *o, FILE *out);
+void print_environment(const keyword *k, const options *o, FILE *out);
 void print_limit(const keyword *k, const options *o, FILE *out);
 void print_text(const keyword *k, const options *o, FILE *out);
 void print_ports(const keyword *k, const options *o, FILE *out);

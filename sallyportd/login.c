@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "files.h"
+#include "environment.h"
 #include "log.h"
 #include "startups.h"
 
@@ -13,6 +13,7 @@ void login_unref(login *l)
 {
     if (--l->references > 0)
         return;
+    list_clear(&l->environment);
     options_unref(l->options);
     free(l);
 }
@@ -82,58 +83,6 @@ static void connection_lost(sp_conn *conn, const sp_conn_error *error)
     login_unref(l);
 }
 
-/* ---- the banner ------------------------------------------------------------------------------ */
-
-typedef struct banner_work {
-    options *options; /* counted: they have the path */
-    char *text;
-    sp_auth *auth;
-} banner_work;
-
-static void banner_read(void *data)
-{
-    banner_work *w = data;
-    const file_rules rules = {.strict = false};
-    char problem[512];
-    size_t length;
-    bool absent;
-
-    w->text = file_read(w->options->banner, &rules, &length, &absent, problem, sizeof problem);
-    if (w->text == NULL)
-        log_verbose("Banner: %s", problem);
-}
-
-static void banner_send(void *data)
-{
-    banner_work *w = data;
-    sp_conn *conn = sp_auth_conn(w->auth);
-
-    if (conn != NULL && w->text != NULL && *w->text != '\0')
-        (void)sp_conn_send_auth_banner(conn, w->text, "");
-    (void)sp_auth_answer(w->auth, false); /* authentication is required */
-    sp_auth_release(w->auth);
-    options_unref(w->options);
-    free(w->text);
-    free(w);
-}
-
-/* Read anew for each connection, so that it can be changed while the server runs. */
-static sp_answer banner_start(sp_conn *conn, sp_auth *auth, options *o)
-{
-    banner_work *w = calloc(1, sizeof *w);
-
-    if (w == NULL)
-        return SP_REJECT;
-    w->options = options_ref(o);
-    w->auth = auth;
-    if (sp_server_work(sp_conn_server(conn), banner_read, banner_send, w) != 0) {
-        options_unref(w->options);
-        free(w);
-        return SP_REJECT;
-    }
-    return SP_LATER;
-}
-
 /* ---- authentication -------------------------------------------------------------------------- */
 
 /* Zero is "as it is" to the library, and "none" to sshd's words. */
@@ -184,10 +133,7 @@ static sp_answer begin_auth(sp_conn *conn, sp_auth *auth, const char *username)
     l->key_counted = false;
     l->method = METHOD_NONE;
     l->known = choose_settings(conn, l, username) && access_allowed(l, username);
-    if (l->banner_sent || l->options->banner == NULL)
-        return SP_REJECT;
-    l->banner_sent = true;
-    return banner_start(conn, auth, l->options);
+    return begin_start(conn, auth, l);
 }
 
 static bool public_key_auth_supported(sp_conn *conn)
@@ -214,6 +160,14 @@ static sp_answer validate_public_key(sp_conn *conn, sp_auth *auth, const char *u
 {
     (void)username;
     (void)key;
+    return attempt_start(conn, auth, METHOD_PUBLIC_KEY);
+}
+
+static sp_answer validate_ca_key(sp_conn *conn, sp_auth *auth, const char *username,
+                                 const sp_key *ca_key)
+{
+    (void)username;
+    (void)ca_key;
     return attempt_start(conn, auth, METHOD_PUBLIC_KEY);
 }
 
@@ -247,18 +201,39 @@ static sp_answer validate_kbdint_response(sp_conn *conn, sp_auth *auth, const ch
     return attempt_start(conn, auth, METHOD_KBDINT);
 }
 
+static bool command_forced(const sp_conn *conn, const options *o)
+{
+    return o->force_command != NULL || sp_conn_get_key_option(conn, "command", 0) != NULL ||
+           sp_conn_get_certificate_option(conn, "force-command") != NULL;
+}
+
+/* What can only be told when it is known what the keys permit. */
+static bool completed(sp_conn *conn, const login *l, const char *username)
+{
+    const options *o = l->options;
+
+    /* Nothing gets here that did not pass attempt.c; and if it did, this is the last door. */
+    if (!l->known || l->method == METHOD_NONE)
+        return false;
+    if (l->program->account->uid == 0 && o->permit_root_login == ROOT_FORCED_COMMANDS_ONLY &&
+        !command_forced(conn, o)) {
+        log_info("ROOT LOGIN REFUSED FROM %s port %u for %s: no command is forced", l->peer,
+                 (unsigned)l->peer_port, username);
+        return false;
+    }
+    return true;
+}
+
 static sp_answer auth_completed(sp_conn *conn, sp_auth *auth, const char *username)
 {
     login *l = sp_conn_data(conn);
 
-    (void)auth;
-    /* Nothing gets here that did not pass attempt.c; and if it did, this is the last door. */
-    if (l == NULL || !l->known || l->method == METHOD_NONE)
+    if (l == NULL || !completed(conn, l, username))
         return SP_REJECT;
     l->authenticated = true;
     log_info("Accepted %s for %s from %s port %u ssh2%s%s", method_name(l->method), username,
              l->peer, (unsigned)l->peer_port, l->proof[0] != '\0' ? ": " : "", l->proof);
-    return SP_ACCEPT;
+    return environment_start(conn, auth, l);
 }
 
 void login_handlers(sp_server_handlers *handlers)
@@ -270,6 +245,7 @@ void login_handlers(sp_server_handlers *handlers)
     handlers->password_auth_supported = password_auth_supported;
     handlers->kbdint_auth_supported = kbdint_auth_supported;
     handlers->validate_public_key = validate_public_key;
+    handlers->validate_ca_key = validate_ca_key;
     handlers->validate_password = validate_password;
     handlers->get_kbdint_challenge = get_kbdint_challenge;
     handlers->validate_kbdint_response = validate_kbdint_response;

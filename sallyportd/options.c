@@ -36,6 +36,12 @@ static void set_defaults(options *o, const char *directory)
     o->permit_tty = 1;
     o->tcp_forwarding = FORWARD_ALL;
     o->streamlocal_forwarding = FORWARD_ALL;
+    o->gateway_ports = SP_GATEWAY_NO;
+    o->bind_mask = 0177;
+    o->agent_forwarding = 1;
+    o->x11_display_offset = 10;
+    o->x11_use_localhost = 1;
+    o->permit_user_rc = 1;
     o->log_level = CHOICE_INFO;
     o->syslog_facility = LOG_AUTH;
 }
@@ -97,11 +103,24 @@ static void clear(options *o)
     string_list *lists[] = {
         &o->host_keys,    &o->authorized_keys_files, &o->allow_users, &o->deny_users,
         &o->allow_groups, &o->deny_groups,           &o->accept_env,  &o->set_env,
-        &o->permit_open};
-    char *texts[] = {
-        o->banner,        o->version_addendum, o->password_file,    o->ciphers,
-        o->macs,          o->kex_algorithms,   o->key_algorithms,   o->host_key_algorithms,
-        o->force_command, o->pid_file,         o->chroot_directory, o->public_key_options};
+        &o->permit_open,  &o->permit_listen};
+    char *texts[] = {o->banner,
+                     o->version_addendum,
+                     o->password_file,
+                     o->ciphers,
+                     o->macs,
+                     o->kex_algorithms,
+                     o->key_algorithms,
+                     o->ca_algorithms,
+                     o->host_key_algorithms,
+                     o->force_command,
+                     o->pid_file,
+                     o->chroot_directory,
+                     o->trusted_ca_keys,
+                     o->principals_file,
+                     o->public_key_options,
+                     o->revoked_keys,
+                     o->permit_environment};
 
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
         list_clear(lists[i]);
@@ -191,13 +210,17 @@ static option_result keyword_line(const keyword *k, size_t index, const option_v
         return bad_line(problem, "no argument after keyword \"%s\"", k->name);
     if (values->words->count > 1 && (k->flags & (KEYWORD_LIST | KEYWORD_RAW)) == 0)
         return bad_line(problem, "keyword %s extra arguments at end of line", k->name);
-    if (too_late(k, o->given[index], origin)) {
+    bool server_only = origin == ORIGIN_MATCH && (k->flags & KEYWORD_SERVER) != 0;
+    if (server_only || too_late(k, o->given[index], origin)) {
         /* Still read, so that a mistake in it is told. */
         options scratch;
         set_defaults(&scratch, o->directory);
         option_result result = k->read(k, values, &scratch, problem);
         clear(&scratch);
-        return result;
+        if (result != OPTION_OK || !server_only)
+            return result;
+        (void)bad_line(problem, "%s in a Match block is not supported: no effect", k->name);
+        return OPTION_WARNING;
     }
     if (o->given[index] == ORIGIN_NONE || origin < o->given[index])
         o->given[index] = (uint8_t)origin;

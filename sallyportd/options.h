@@ -107,9 +107,8 @@ typedef struct options {
     string_list allow_groups;
     string_list deny_groups;
     int refuse_connection;
-    char *chroot_directory; /* set: we can't keep to it, so nobody is let in */
-    char *revoked_keys;
-    char *public_key_options;     /* PubkeyAuthOptions; likewise */
+    char *chroot_directory;       /* set: we can't keep to it, so nobody is let in */
+    char *public_key_options;     /* PubkeyAuthOptions: about keys that we do not take */
     uint32_t startups_per_source; /* NOT_GIVEN: no limit */
     uint32_t required_rsa_size;
 
@@ -118,11 +117,18 @@ typedef struct options {
     char *kex_algorithms;
     char *host_key_algorithms;
     char *key_algorithms;
+    char *ca_algorithms;
     int compression;
     uint64_t rekey_bytes;   /* 0: the library's default */
     uint32_t rekey_seconds; /* NOT_GIVEN: the library's default; 0: never */
     uint32_t client_alive_seconds;
     uint32_t client_alive_count;
+
+    char *trusted_ca_keys;    /* path, or NULL */
+    char *principals_file;    /* with tokens, or NULL */
+    char *revoked_keys;       /* path, or NULL */
+    char *permit_environment; /* comma-separated patterns; NULL: none */
+    int permit_user_rc;       /* there is no such thing here: warned about where it matters */
 
     string_list accept_env;
     string_list set_env; /* "NAME=value" */
@@ -132,6 +138,14 @@ typedef struct options {
     int tcp_forwarding; /* forward_choice */
     int streamlocal_forwarding;
     string_list permit_open; /* none: any */
+    string_list permit_listen;
+    int gateway_ports; /* sp_gateway */
+    uint32_t bind_mask;
+    int bind_unlink;
+    int agent_forwarding;
+    int x11_forwarding;
+    uint32_t x11_display_offset;
+    int x11_use_localhost;
     subsystem *subsystems;
     size_t subsystem_count;
 
@@ -143,7 +157,7 @@ typedef struct options {
 /* What came of a line. The numbers are sshd's exit codes for the case. */
 typedef enum option_result {
     OPTION_OK = 0,
-    OPTION_WARNING = -1, /* taken note of, but without effect: `problem` says why */
+    OPTION_WARNING = -1, /* known, but without effect, or with another: `problem` says which */
     OPTION_BAD_LINE = 1, /* unknown word, value missing, too many values */
     OPTION_BAD_VALUE = 255,
 } option_result;

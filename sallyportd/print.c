@@ -42,6 +42,19 @@ void print_number(const keyword *k, const options *o, FILE *out)
     (void)fprintf(out, " %" PRIu32 "\n", *CONST_MEMBER(k, o, uint32_t));
 }
 
+void print_octal(const keyword *k, const options *o, FILE *out)
+{
+    name(k, out);
+    (void)fprintf(out, " 0%" PRIo32 "\n", *CONST_MEMBER(k, o, uint32_t));
+}
+
+void print_environment(const keyword *k, const options *o, FILE *out)
+{
+    const char *patterns = *CONST_MEMBER(k, o, char *);
+
+    line(k, patterns == NULL ? "no" : strcmp(patterns, "*") == 0 ? "yes" : patterns, out);
+}
+
 void print_limit(const keyword *k, const options *o, FILE *out)
 {
     if (*CONST_MEMBER(k, o, uint32_t) == NOT_GIVEN)

@@ -26,7 +26,7 @@ static void fill_protocol(sp_protocol_options *to, const options *o, const host_
     to->ciphers = o->ciphers;
     to->macs = o->macs;
     to->compressions = o->compression ? NULL : "none";
-    to->signature_algorithms = o->key_algorithms;
+    to->ca_signature_algorithms = o->ca_algorithms;
     to->login_timeout_ms = o->login_grace_seconds != 0 ? o->login_grace_seconds * 1000 : UINT32_MAX;
     to->keepalive_interval_ms = o->client_alive_seconds * 1000;
     to->keepalive_count = o->client_alive_count != 0 ? o->client_alive_count : UINT32_MAX;
@@ -53,13 +53,23 @@ static int make_server(program *p, const host_keys *keys)
         if (version == NULL)
             return -1;
     }
+    /* What any Match block accepts; authorize.c looks at the connection's own list. */
+    char *signatures = NULL;
+    if (config_key_algorithms(p->config, &signatures) != 0) {
+        free(version);
+        return -1;
+    }
     fill_protocol(&to.protocol, o, keys, version);
+    to.protocol.signature_algorithms = signatures;
+    to.x11_display_offset = o->x11_display_offset;
+    to.x11_all_addresses = !o->x11_use_localhost;
     to.max_unauthenticated = o->startups_full;
     login_handlers(&handlers);
     session_handlers(&handlers);
     forward_handlers(&handlers);
     int result = sp_server_new(&p->server, &to, &handlers, p, reason, sizeof reason);
     free(version);
+    free(signatures);
     if (result != 0)
         log_error("The server can't be started: %s",
                   *reason != '\0' ? reason : sp_strerror(result));

@@ -170,6 +170,66 @@ option_result read_text(const keyword *k, const option_values *values, options *
     return replace_text(place, text_copy(values->rest), problem);
 }
 
+/* "0177" */
+option_result read_octal(const keyword *k, const option_values *values, options *o,
+                         option_problem *problem)
+{
+    const char *word = values->words->items[0];
+    unsigned long mask = strtoul(word, NULL, 8);
+
+    if (strspn(word, "01234567") != strlen(word) || *word == '\0' || mask > 0777)
+        return bad_value(problem, "%s must be an octal number up to 0777, not '%s'", k->name, word);
+    *MEMBER(k, o, uint32_t) = (uint32_t)mask;
+    return OPTION_OK;
+}
+
+/* One word as it is, or none. */
+option_result read_word(const keyword *k, const option_values *values, options *o,
+                        option_problem *problem)
+{
+    const char *word = values->words->items[0];
+    char **place = MEMBER(k, o, char *);
+
+    if (strcasecmp(word, "none") != 0)
+        return replace_text(place, text_copy(word), problem);
+    free(*place);
+    *place = NULL;
+    return OPTION_OK;
+}
+
+/* yes, no, or patterns. */
+option_result read_environment(const keyword *k, const option_values *values, options *o,
+                               option_problem *problem)
+{
+    const char *word = values->words->items[0];
+    char **place = MEMBER(k, o, char *);
+
+    if (strcasecmp(word, "yes") == 0 || strcasecmp(word, "true") == 0)
+        return replace_text(place, text_copy("*"), problem);
+    if (strcasecmp(word, "no") != 0 && strcasecmp(word, "false") != 0)
+        return replace_text(place, text_copy(word), problem);
+    free(*place);
+    *place = NULL;
+    return OPTION_OK;
+}
+
+/* All of them are about keys in FIDO devices, which this server does not take. */
+option_result read_key_options(const keyword *k, const option_values *values, options *o,
+                               option_problem *problem)
+{
+    static const char *const known[] = {"none", "touch-required", "verify-required"};
+    const string_list *words = values->words;
+
+    for (size_t i = 0; i < words->count; i++) {
+        bool found = false;
+        for (size_t j = 0; j < sizeof known / sizeof known[0]; j++)
+            found = found || strcasecmp(known[j], words->items[i]) == 0;
+        if (!found)
+            return bad_value(problem, "%s: unknown option '%s'", k->name, words->items[i]);
+    }
+    return read_text(k, values, o, problem);
+}
+
 /* What we can't keep to, and must not pass over: access.c lets nobody in. */
 option_result read_restriction(const keyword *k, const option_values *values, options *o,
                                option_problem *problem)

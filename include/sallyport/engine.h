@@ -110,9 +110,10 @@ typedef struct sp_event {
         } debug;
         struct {
             const char *username;
-            const sp_key *key;    /* AUTH_PUBLIC_KEY; reference it to keep it */
-            bool signed_request;  /* AUTH_PUBLIC_KEY: false for a query */
-            const char *password; /* AUTH_PASSWORD, AUTH_CHANGE_PASSWORD: the (old) password */
+            const sp_key *key;     /* AUTH_PUBLIC_KEY; reference it to keep it */
+            bool signed_request;   /* AUTH_PUBLIC_KEY: false for a query */
+            const char *algorithm; /* likewise: as the client names it */
+            const char *password;  /* AUTH_PASSWORD, AUTH_CHANGE_PASSWORD: the (old) password */
             const char *new_password;
             const char *language; /* AUTH_KBDINT */
             const char *submethods;

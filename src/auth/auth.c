@@ -68,12 +68,14 @@ static void fill_event(const spa_auth *a, sp_event *event)
     case SP_EVENT_AUTH_PUBLIC_KEY:
         event->u.auth.key = q->key;
         event->u.auth.signed_request = q->is_signed;
+        event->u.auth.algorithm = q->algorithm->name;
         break;
     case SP_EVENT_AUTH_CA_KEY:
         event->u.auth.key = q->key;
         event->u.auth.cert = q->cert;
         event->u.auth.ca_key = sp_cert_ca_key(q->cert);
         event->u.auth.signed_request = q->is_signed;
+        event->u.auth.algorithm = q->algorithm->name;
         break;
     case SP_EVENT_AUTH_CHANGE_PASSWORD:
         event->u.auth.new_password = spa_kept(q, q->new_password_at);
