@@ -154,7 +154,7 @@ static void log_failure(const attempt *a)
     const char *user = sp_auth_username(a->auth);
     bool proof = a->method == METHOD_PUBLIC_KEY && l->method == METHOD_PUBLIC_KEY;
 
-    log_write(a->is_query ? SP_LOG_VERBOSE : SP_LOG_INFO,
+    log_write(a->is_query && a->reason[0] == '\0' ? SP_LOG_VERBOSE : SP_LOG_INFO,
               "Failed %s for %s%s from %s port %u ssh2%s%s%s%s", method_name(a->method),
               a->known ? "" : "invalid user ", user != NULL ? user : "", l->peer,
               (unsigned)l->peer_port, proof ? ": " : "", proof ? l->proof : "",
