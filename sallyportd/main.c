@@ -37,7 +37,8 @@ static void warn(const program *p)
     if (passwords && password_hash_available(p->account, o) && p->account->uid == 0 &&
         o->permit_root_login != ROOT_YES)
         log_error("Passwords are on, but none can be right: PermitRootLogin is not yes");
-    if (o->public_key_authentication && !p->client_key_accepted && authorize_count(p, o) == 0)
+    if (o->public_key_authentication && !p->client_key_accepted && o->trusted_ca_keys == NULL &&
+        authorize_count(p, o) == 0)
         log_error("No key is authorized to log in");
 }
 
@@ -48,7 +49,7 @@ static int choose_keys(program *p)
     const options *o = config_own(p->config);
 
     if (!o->public_key_authentication || options_is_given(o, "AuthorizedKeysFile") ||
-        authorize_count(p, o) > 0)
+        o->trusted_ca_keys != NULL || authorize_count(p, o) > 0)
         return 0;
     p->client_key_accepted = true;
     return client_key_prepare(p->account);
