@@ -110,7 +110,8 @@ typedef struct sp_server_options {
     unsigned max_listeners; /* of one connection; 0: 64; a further one is refused */
 
     /* What clients lend to sessions: <sallyport/agent.h>. */
-    const char *lending_directory; /* absolute; sessions have private ones in it; NULL: "/tmp" */
+    /* Sessions have private directories in it: absolute, at most 48 bytes. NULL: "/tmp". */
+    const char *lending_directory;
     unsigned x11_display_offset;   /* the first display number; 0: 10 */
     unsigned x11_max_displays;     /* how many are tried; 0: 1000 */
     uint32_t x11_setup_timeout_ms; /* for a program to show its cookie; 0: 10000 */

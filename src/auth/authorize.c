@@ -190,6 +190,9 @@ bool spa_reply_good(const spa_auth *a, const sp_auth_reply *reply)
 {
     bool key = a->asked == SP_EVENT_AUTH_PUBLIC_KEY || a->asked == SP_EVENT_AUTH_CA_KEY;
 
+    if (a->asked == SP_EVENT_AUTH_COMPLETED)
+        return reply->options == NULL && reply->principals == NULL &&
+               reply->authorized_keys == NULL;
     if (reply->authorized_keys != NULL && !key)
         return false;
     if (reply->principals != NULL && a->asked != SP_EVENT_AUTH_CA_KEY)

@@ -324,6 +324,24 @@ static int read_option(parser *p, spb_span *rest)
     return result;
 }
 
+/* Nothing at all between two commas is taken, as sshd does. */
+static int read_all(parser *p, spb_span text)
+{
+    int result = 0;
+
+    while (result == 0 && text.length > 0) {
+        if (text.data[0] != ',')
+            result = read_option(p, &text);
+        if (result != 0 || text.length == 0)
+            break;
+        if (text.data[0] != ',')
+            result = bad(p, "no comma behind option \"%s\"", p->option->name);
+        text.data++;
+        text.length--;
+    }
+    return result;
+}
+
 int spk_key_options_parse(spk_key_options *out, spb_span text, char reason[SPK_OPTION_REASON_SIZE])
 {
     parser p = {out, NULL, reason};
@@ -334,15 +352,9 @@ int spk_key_options_parse(spk_key_options *out, spb_span text, char reason[SPK_O
     if (out->permissions == NULL)
         return SP_ENOMEM;
     out->permissions->permitted = SPK_PERMITTED_ALL;
-    do {
-        result = read_option(&p, &text);
-        if (result != 0 || text.length == 0)
-            break;
-        if (text.data[0] != ',')
-            result = bad(&p, "no comma behind option \"%s\"", p.option->name);
-        text.data++;
-        text.length--;
-    } while (result == 0);
+    result = read_all(&p, text);
+    if (result == 0 && out->has_principals && !out->ca)
+        result = bad(&p, "option \"principals\" without \"cert-authority\"");
     if (result != 0)
         spk_key_options_free(out);
     return result;

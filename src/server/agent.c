@@ -38,7 +38,7 @@ static bool accepted(void *data, int fd)
 static void accept_failed(void *data, int error)
 {
     const sps_agent *agent = data;
-    sps_lent_log(agent->channel, "the agent socket", error);
+    sps_lent_accept_failed(agent->channel, "the agent socket", error);
 }
 
 static const spl_acceptor_calls calls = {accepted, accept_failed};

@@ -19,6 +19,14 @@ void sps_lent_log(const sp_channel *channel, const char *what, int error)
             (unsigned long long)channel->conn->id, what, sp_strerror(error));
 }
 
+void sps_lent_accept_failed(const sp_channel *channel, const char *what, int error)
+{
+    sp_server *server = channel->conn->server;
+    if (server->log_limits)
+        sps_lent_log(channel, what, error);
+    server->log_limits = false;
+}
+
 static bool make_directory(sp_channel *channel)
 {
     const spb_env *env = sps_conn_env(channel->conn);

@@ -13,6 +13,8 @@ char *sps_lent_path(sp_channel *channel, const char *name);
 
 /* Logs what went wrong with it. */
 void sps_lent_log(const sp_channel *channel, const char *what, int error);
+/* The same for a listening socket that cannot accept; once, until that is over. */
+void sps_lent_accept_failed(const sp_channel *channel, const char *what, int error);
 /* Opens a channel to the client and joins it to the socket, which it owns, also on failure.
  * `first`, if not NULL, goes to the client before anything that comes from the socket. */
 void sps_lent_relay(sp_conn *conn, const sp_open_request *what, int fd, const spb_buffer *first);

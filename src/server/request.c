@@ -15,9 +15,9 @@ static bool record(sp_channel *channel, const sp_request *request)
     case SP_REQUEST_SUBSYSTEM:
         return sps_channel_set_text(channel, &channel->subsystem, request->text);
     case SP_REQUEST_AGENT:
-        return sps_agent_make(channel);
+        return channel->agent == NULL && sps_agent_make(channel);
     case SP_REQUEST_X11:
-        return sps_display_make(channel, request);
+        return channel->display == NULL && sps_display_make(channel, request);
     case SP_REQUEST_SHELL:
     case SP_REQUEST_WINDOW_CHANGE:
     case SP_REQUEST_SIGNAL:

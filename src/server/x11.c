@@ -184,13 +184,14 @@ static bool accepted(void *data, int fd)
         return true;
     }
     spl_timer_start(s->timer, server->lending.x11_setup_timeout_ms, 0);
+    ready(s, SPL_READABLE); /* the message may be there: then it is not gone with the oldest */
     return true;
 }
 
 static void accept_failed(void *data, int error)
 {
     const sps_display *display = data;
-    sps_lent_log(display->channel, "the X11 display", error);
+    sps_lent_accept_failed(display->channel, "the X11 display", error);
 }
 
 static const spl_acceptor_calls calls = {accepted, accept_failed};

@@ -1,8 +1,30 @@
 /* Fuzzes the authentication service over a stand-in transport: the input is a script of messages
- * (raw, or well-formed around raw fields), answers and ticks. What must hold whatever comes: nobody
- * gets in without an accepting answer, and a key's acceptance alone lets nobody in, for no input
- * has a good signature; each question is canceled or answered once; all memory comes back. */
+ * (raw, or well-formed around raw fields; certificates are a good one with some bytes changed),
+ * answers and ticks. What must hold whatever comes: nobody gets in without an accepting answer, and
+ * a key's acceptance alone lets nobody in, by the application or by a list, for no input has a good
+ * signature; permissions are there after success and never before; each question is canceled or
+ * answered once; all memory comes back. */
 #include "../unit/support/auth_stand.h"
+
+/* A certificate for alice and bob from 192.0.2.0/24 with force-command, its CA, its key. */
+static const char good_cert[] =
+    "ssh-ed25519-cert-v01@openssh.com "
+    "AAAAIHNzaC1lZDI1NTE5LWNlcnQtdjAxQG9wZW5zc2guY29tAAAAIF92/FaHzWS7FJVoCGKEDkUKCe/GT1p3HwNEEBzW"
+    "8ltiAAAAIPJ9kOnRoDh1gqS7AM1nYfTi5B5S3q2ZWA0QDsr+gk4nAAAAAAAAAAkAAAABAAAABGZ1enoAAAAQAAAABWFs"
+    "aWNlAAAAA2JvYgAAAAAAAAAA//////////8AAABBAAAADWZvcmNlLWNvbW1hbmQAAAAGAAAAAmxzAAAADnNvdXJjZS1h"
+    "ZGRyZXNzAAAAEAAAAAwxOTIuMC4yLjAvMjQAAACCAAAAFXBlcm1pdC1YMTEtZm9yd2FyZGluZwAAAAAAAAAXcGVybWl0"
+    "LWFnZW50LWZvcndhcmRpbmcAAAAAAAAAFnBlcm1pdC1wb3J0LWZvcndhcmRpbmcAAAAAAAAACnBlcm1pdC1wdHkAAAAA"
+    "AAAADnBlcm1pdC11c2VyLXJjAAAAAAAAAAAAAAAzAAAAC3NzaC1lZDI1NTE5AAAAIEtoW0W7d0WpCM8fWlOwW1/+chjq"
+    "VKZ4Lsca8a9mOV7HAAAAUwAAAAtzc2gtZWQyNTUxOQAAAEBpSiALNIl4hVeyzugjiQEc++iV2FZzUMHp1CLjwQw+3Who"
+    "t7qijJLiZ9LdwzpMvguSoDyqTt+z4IaLquvyo6oE";
+static const char good_ca[] =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEtoW0W7d0WpCM8fWlOwW1/+chjqVKZ4Lsca8a9mOV7H";
+static const char good_key[] =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPJ9kOnRoDh1gqS7AM1nYfTi5B5S3q2ZWA0QDsr+gk4n";
+
+static sp_cert *cert;
+static sp_authorized_keys *lists[2];
+static sp_revoked_keys *revoked;
 
 typedef struct script {
     const uint8_t *at;
@@ -58,6 +80,40 @@ static void feed(run *r, uint8_t message, const spb_buffer *m)
     free(exact);
 }
 
+/* Made once, for all inputs. */
+static void make_materials(void)
+{
+    char text[1024];
+    int length =
+        snprintf(text, sizeof text, "cert-authority,no-pty,principals=\"alice,x\" %s\n%s\n",
+                 good_ca, good_key);
+
+    if (cert != NULL)
+        return;
+    must(sp_authorized_keys_parse(&lists[0], text, (size_t)length, NULL, NULL) == 0);
+    length = snprintf(text, sizeof text, "from=\"198.51.100.1\" %s\n", good_key);
+    must(sp_authorized_keys_parse(&lists[1], text, (size_t)length, NULL, NULL) == 0);
+    must(sp_revoked_keys_parse(&revoked, good_key, sizeof good_key - 1) == 0);
+    must(sp_cert_parse(&cert, good_cert) == 0);
+}
+
+/* Up to three bytes of it are not as they should be. */
+static void put_cert(spb_buffer *m, script *in)
+{
+    size_t length;
+    const uint8_t *blob = sp_cert_blob(cert, &length);
+    size_t mark = spw_string_begin(m);
+    size_t at = m->length;
+
+    spw_bytes(m, blob, length);
+    for (uint8_t count = next_byte(in) & 3; count > 0; count--) {
+        size_t where = (size_t)next_byte(in) << 8;
+        where |= next_byte(in);
+        m->data[at + where % length] ^= next_byte(in);
+    }
+    spw_string_end(m, mark);
+}
+
 static void put_fields(spb_buffer *m, uint8_t method, script *in)
 {
     static const char key_start[] = "\0\0\0\013ssh-ed25519\0\0\0\040";
@@ -80,8 +136,19 @@ static void put_fields(spb_buffer *m, uint8_t method, script *in)
         spw_string(m, s.data, s.length);
         break;
     case 3: {
-        uint8_t is_signed = next_byte(in) & 1;
+        uint8_t what = next_byte(in);
+        uint8_t is_signed = what & 1;
         uint8_t point[32];
+        if ((what & 2) != 0) {
+            spw_u8(m, is_signed);
+            spw_cstring(m, (what & 4) != 0 ? "rsa-sha2-256-cert-v01@openssh.com"
+                                           : "ssh-ed25519-cert-v01@openssh.com");
+            put_cert(m, in);
+            s = is_signed ? next_bytes(in) : (spb_span){NULL, 0};
+            if (is_signed)
+                spw_string(m, s.data, s.length);
+            break;
+        }
         memset(point, next_byte(in) & 3, sizeof point);
         spw_u8(m, is_signed);
         spw_cstring(m, "ssh-ed25519");
@@ -175,6 +242,9 @@ static void pull(run *r)
             touch(event.u.auth.new_password);
         for (size_t i = 0; i < event.u.auth.response_count; i++)
             touch(event.u.auth.responses[i]);
+        must((event.type == SP_EVENT_AUTH_CA_KEY) == (event.u.auth.cert != NULL));
+        if (event.u.auth.cert != NULL)
+            touch(sp_cert_key_id(event.u.auth.cert));
         r->question = event.question;
         r->type = event.type;
     }
@@ -185,7 +255,17 @@ static void answer(run *r, script *in)
     static const sp_prompt prompts[] = {{"a", false}, {"", true}, {"c", false}};
     uint8_t what = next_byte(in);
     sp_challenge challenge = {NULL, NULL, NULL, prompts, what >> 4 & 3};
+    static const char *const options[] = {NULL, "restrict,command=\"x\"", "from=\"10.0.0.1\"", "x"};
+    static const char *const principals[] = {"bob", "x"};
     sp_auth_reply reply = {.verdict = (sp_auth_verdict)(what % 6), .challenge = &challenge};
+    uint8_t grant = next_byte(in);
+
+    reply.options = options[grant & 3];
+    if ((grant & 4) != 0)
+        reply.principals = principals;
+    reply.principal_count = grant >> 3 & 1;
+    if ((grant & 16) != 0)
+        reply.authorized_keys = lists[grant >> 5 & 1];
 
     if (r->question == 0)
         return;
@@ -194,7 +274,7 @@ static void answer(run *r, script *in)
     if (result == SP_EINVAL)
         return;
     if (result == 0 && reply.verdict == SP_AUTH_ACCEPT && r->type != SP_EVENT_AUTH_METHODS &&
-        r->type != SP_EVENT_AUTH_PUBLIC_KEY)
+        r->type != SP_EVENT_AUTH_PUBLIC_KEY && r->type != SP_EVENT_AUTH_CA_KEY)
         r->accepted = true;
     r->question = 0;
     must(!spa_succeeded(r->a) || r->accepted);
@@ -207,6 +287,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (in.left > 8192)
         in.left = 8192;
+    make_materials();
+    uint8_t trust = next_byte(&in);
+    r.s->trust.peer = (trust & 1) != 0 ? (char *)(uintptr_t) "192.0.2.1" : NULL;
+    r.s->trust.authorized = (trust & 2) != 0 ? lists[trust >> 2 & 1] : NULL;
+    r.s->trust.revoked[1] = (trust & 0x38) == 0x38 ? revoked : NULL;
     must(spa_new(&r.a, r.s, &r.s->trust) == 0);
     while (in.left > 0 && !spt_failed(r.s)) {
         switch (next_byte(&in) % 8) {
@@ -230,6 +315,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             break;
         }
         must(!spa_succeeded(r.a) || r.accepted);
+        must(spa_succeeded(r.a) == (spa_permissions(r.a) != NULL));
     }
     spa_free(r.a);
     spb_buffer_free(&r.s->out);

@@ -79,14 +79,15 @@ static void look(world *w)
 static void message(world *w, script *s)
 {
     static uint32_t opens;
-    static const char *const names[] = {"pty-req",       "env",    "shell", "exec",
-                                        "subsystem",     "signal", "break", "eow@openssh.com",
-                                        "window-change", "other"};
+    static const char *const names[] = {
+        "pty-req",       "env",    "shell",   "exec",
+        "subsystem",     "signal", "break",   "eow@openssh.com",
+        "window-change", "other",  "x11-req", "auth-agent-req@openssh.com"};
     static uint8_t bytes[70000];
     uint8_t kind = byte(s);
     uint32_t ch = kind >> 5;
     bool want = (kind & 16) != 0;
-    const char *name = names[byte(s) % 10];
+    const char *name = names[byte(s) % 12];
     switch (kind & 15) {
     case 0:
     case 1: /* each open has a number of its own, so that a CLOSE can be told from the next one's */
@@ -128,6 +129,9 @@ static void message(world *w, script *s)
             give(w, 98, "usbu", ch, name, want, 1u);
         else if (name[0] == 'e' && name[1] == 'x')
             give(w, 98, "usbs", ch, name, want, "ls");
+        else if (name[0] == 'x')
+            give(w, 98, "usbbssu", ch, name, want, byte(s) & 1, "MIT",
+                 (byte(s) & 1) != 0 ? "00ff" : "0", byte(s) * 2u);
         else if (name[0] == 's' && name[1] != 'h')
             give(w, 98, "usbs", ch, name, want, "sftp");
         else

@@ -457,6 +457,37 @@ def test_answered_after_the_client_left(server, kind):
     server.wait("gone")
 
 
+@pytest.mark.parametrize(
+    "option,agent,x11",
+    [
+        ("", True, True),
+        ("no-agent-forwarding ", False, True),
+        ("no-X11-forwarding ", True, False),
+        ("restrict ", False, False),
+        ("restrict,agent-forwarding ", True, False),
+        ("restrict,X11-forwarding ", False, True),
+    ],
+)
+def test_key_forbids(start, keys, tmp_path, option, agent, x11):
+    """What the key does not permit is refused before anybody is asked."""
+    with open(keys.user() + ".pub", encoding="utf-8") as file:
+        (tmp_path / "authorized").write_text(option + file.read())
+    server = start("--authorized", tmp_path / "authorized")
+    with Raw(server.port) as raw:
+        raw.handshake()
+        raw.service()
+        raw.public_key("keys", keys.user())
+        _, theirs, _, _ = raw.open_session()
+        assert request(raw, theirs, AGENT) is agent
+        assert request(raw, theirs, "x11-req", *x11_fields()) is x11
+        assert request(raw, theirs, "exec", string("hold"))
+        server.wait("started")
+        with server.out.condition:
+            names = [event.get("event") for event in server.out.items]
+        assert ("agent-request" in names, "x11-request" in names) == (agent, x11)
+    server.clean()
+
+
 def test_replies_keep_their_order(server):
     with login(server, "later") as raw:
         _, theirs, _, _ = raw.open_session()
@@ -711,6 +742,24 @@ def test_x11_crowd_of_strangers(server):
             good.sendall(setup_message(read_cookie(lent)))
             confirm(raw, take_open(raw)[1])
             assert server.descriptors() <= before + 33
+
+
+def test_x11_crowd_all_around(server):
+    """The good one stands in the middle of a crowd that comes at once."""
+    with login(server) as raw:
+        _, lent = hold(server, raw, x11=x11_fields())
+        message = setup_message(read_cookie(lent))
+        with contextlib.ExitStack() as stack:
+            os.kill(server.pid, signal.SIGSTOP)
+            try:
+                programs = [stack.enter_context(connect_x11(lent["display"])) for _ in range(50)]
+                programs[10].sendall(message)
+            finally:
+                os.kill(server.pid, signal.SIGCONT)
+            _, theirs, reader = take_open(raw)
+            reader.text()
+            assert reader.u32() == programs[10].getsockname()[1]
+            confirm(raw, theirs)
 
 
 def test_x11_single_connection(server):

@@ -5,13 +5,14 @@
  *
  * host-key FILE. authorized FILE, revoked FILE: for all connections; user-authorized FILE (for
  * every name but "nokeys"), user-revoked FILE: given by begin_auth. user-later yes: from another
- * thread. ca FILE: validate_ca_key is there and knows this CA; ca-mode says how it answers: accept
- * (the default), refuse, later, later-refuse, keep (until the client is gone), release, twice, list
- * (by sp_auth_look_up in ca-list FILE). principals A:B: what it accepts with. key FILE:
- * validate_public_key knows this key; second FILE: and then wants this one besides; password TEXT:
- * or then wants this one. options TEXT: what all of them accept with. no-environment yes. forward
- * yes: connection_requested and unix_connection_requested are there, and forward. signatures LIST,
- * ca-signatures LIST, wall SECONDS.
+ * thread; keep: too late, when the client tries the next name. ca FILE: validate_ca_key is there
+ * and knows this CA; ca-mode says how it answers: accept (the default), refuse, later,
+ * later-refuse, keep (until the client is gone), release, twice, list (by sp_auth_look_up in
+ * ca-list FILE). principals A:B: what it accepts with. key FILE: validate_public_key knows this
+ * key; second FILE: and then wants this one besides; password TEXT: or then wants this one. options
+ * TEXT: what all of them accept with. no-environment yes. forward yes: connection_requested and
+ * unix_connection_requested are there, and forward. signatures LIST, ca-signatures LIST, wall
+ * SECONDS.
  */
 #include <sallyport.h>
 #include <signal.h>
@@ -50,6 +51,7 @@ static sp_key *known_ca;
 static sp_key *known_key;
 static sp_key *second_key;
 static sp_auth *kept;
+static sp_auth *kept_begin;
 
 static void say(const char *name, const char *what, const char *value)
 {
@@ -195,8 +197,19 @@ static sp_answer begin_auth(sp_conn *conn, sp_auth *auth, const char *username)
 {
     if (user_revoked != NULL)
         (void)sp_conn_set_revoked_keys(conn, user_revoked);
+    if (kept_begin != NULL) { /* the client has gone on to this name */
+        int result = sp_auth_set_authorized_keys(kept_begin, user_keys);
+        say("keys", "result", sp_strerror(result));
+        say("begin", "result", sp_strerror(sp_auth_answer(kept_begin, false)));
+        sp_auth_release(kept_begin);
+        kept_begin = NULL;
+    }
     if (user_keys == NULL || strcmp(username, "nokeys") == 0)
         return SP_REJECT;
+    if (s.user_later != NULL && strcmp(s.user_later, "keep") == 0) {
+        kept_begin = auth;
+        return SP_LATER;
+    }
     if (s.user_later != NULL)
         return sp_work(auth, begin_later, NULL);
     (void)sp_conn_set_authorized_keys(conn, user_keys);

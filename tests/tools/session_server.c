@@ -2,10 +2,10 @@
  * JSON; everyone may log in, and the user's name says how the two requests are answered:
  *
  *     accept, refuse, absent (no handlers), later, later-refuse, twice, never (kept, answered when
- *     the connection is lost)
+ *     the connection is lost), keys (accept, and the login needs one of the authorized keys)
  *
  *     session_server [--directory DIR] [--offset N] [--displays N] [--setup-ms N] [--everywhere]
- *                    [--channels N]
+ *                    [--channels N] [--authorized FILE]
  *
  * Commands: "hold" does nothing until the client leaves, "agent" asks the client's agent for its
  * keys without any process, anything else is a command of /bin/sh. */
@@ -41,7 +41,7 @@ static sp_answer later_refuse(sp_request *request, void *data)
 static sp_answer answer(sp_channel *channel, sp_request *request)
 {
     const char *way = sp_conn_username(sp_channel_conn(channel));
-    if (strcmp(way, "accept") == 0)
+    if (strcmp(way, "accept") == 0 || strcmp(way, "keys") == 0)
         return SP_ACCEPT;
     if (strcmp(way, "later") == 0)
         return sp_work(request, later_accept, NULL);
@@ -227,6 +227,26 @@ static void log_line(void *ctx, sp_log_level level, const char *line)
     event_end(&e);
 }
 
+static sp_answer begin_auth(sp_conn *conn, sp_auth *auth, const char *username)
+{
+    (void)conn;
+    (void)auth;
+    return strcmp(username, "keys") == 0 ? SP_REJECT : SP_ACCEPT;
+}
+
+static sp_authorized_keys *authorized;
+
+static bool read_authorized(const char *path)
+{
+    char text[8192];
+    FILE *f = fopen(path, "r");
+    if (f == NULL)
+        return false;
+    size_t length = fread(text, 1, sizeof text, f);
+    (void)fclose(f);
+    return sp_authorized_keys_parse(&authorized, text, length, NULL, NULL) == 0;
+}
+
 static void read_option(sp_server_options *options, const char *name, const char *value)
 {
     unsigned number = (unsigned)strtoul(value, NULL, 10);
@@ -238,6 +258,8 @@ static void read_option(sp_server_options *options, const char *name, const char
         options->x11_max_displays = number;
     else if (strcmp(name, "--setup-ms") == 0)
         options->x11_setup_timeout_ms = number;
+    else if (strcmp(name, "--authorized") == 0 && !read_authorized(value))
+        exit(example_fail(value, "cannot be read"));
     else if (strcmp(name, "--channels") == 0)
         options->protocol.max_channels = number;
 }
@@ -246,7 +268,7 @@ int main(int argc, char **argv)
 {
     const sp_server_handlers handlers = {
         SP_SERVER_HANDLERS_INIT,
-        .begin_auth = example_welcome,
+        .begin_auth = begin_auth,
         .connection_lost = conn_lost,
         .session_requested = session_requested,
     };
@@ -261,6 +283,7 @@ int main(int argc, char **argv)
         else if (i + 1 < argc)
             read_option(&options, argv[i], argv[i + 1]);
     }
+    options.authorized_client_keys = authorized;
     options.protocol.host_keys = &e.host_key;
     options.protocol.host_key_count = 1;
     options.protocol.log = log_line;
@@ -276,6 +299,7 @@ int main(int argc, char **argv)
     event_end(&listening);
     int result = sp_server_run(server);
     sp_server_free(server);
+    sp_authorized_keys_free(authorized);
     sp_key_unref(e.host_key);
     return result == 0 ? 0 : 1;
 }
