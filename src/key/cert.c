@@ -161,12 +161,7 @@ static int parse_text(sp_cert **cert, spb_span line)
 {
     spb_buffer blob;
 
-    while (line.length > 0 && (line.data[0] == ' ' || line.data[0] == '\t')) {
-        line.data++;
-        line.length--;
-    }
-    while (line.length > 0 && memchr(" \t\r\n", line.data[line.length - 1], 4) != NULL)
-        line.length--;
+    line = spk_trim(line);
     if (line.length == 0 || line.length > 2 * SPK_CERT_MAX ||
         memchr(line.data, '\n', line.length) != NULL ||
         memchr(line.data, '\0', line.length) != NULL)

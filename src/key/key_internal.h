@@ -56,6 +56,8 @@ int spk_parse_line(sp_key **key, spb_span line, const char **reason);
 int spk_format_line(const char *type, spb_span blob, const char *comment, char *out, size_t size);
 /* Reads a regular file to its end; `secret`: nobody but its owner may read it. 0 or SP_E... */
 int spk_read_file(const char *path, bool secret, spb_buffer *out);
+/* Without white space and line ends around it. */
+spb_span spk_trim(spb_span text);
 /* Takes a word off the front, up to a blank or the end, and the blanks behind it. */
 spb_span spk_take_word(spb_span *rest);
 

@@ -9,6 +9,22 @@ static bool is_blank(uint8_t c)
     return c == ' ' || c == '\t';
 }
 
+static bool is_space(uint8_t c)
+{
+    return is_blank(c) || c == '\r' || c == '\n';
+}
+
+spb_span spk_trim(spb_span text)
+{
+    while (text.length > 0 && is_space(text.data[text.length - 1]))
+        text.length--;
+    while (text.length > 0 && is_space(text.data[0])) {
+        text.data++;
+        text.length--;
+    }
+    return text;
+}
+
 spb_span spk_take_word(spb_span *rest)
 {
     size_t length = 0;

@@ -155,12 +155,7 @@ static int parse_text(sp_revoked_keys *list, spb_span text)
         size_t step = end == NULL ? line.length : line.length + 1;
         text.data += step;
         text.length -= step;
-        while (line.length > 0 && memchr(" \t\r", line.data[line.length - 1], 3) != NULL)
-            line.length--;
-        while (line.length > 0 && (line.data[0] == ' ' || line.data[0] == '\t')) {
-            line.data++;
-            line.length--;
-        }
+        line = spk_trim(line);
         if (line.length > 0 && line.data[0] != '#')
             result = add_line(list, line);
     }

@@ -29,6 +29,9 @@ static void hashes(void **unused)
     assert_memory_equal(out, "\xcb\x00\x75\x3f\x45\xa3\x5e\x8b", 8);
     assert_true(spc_hash(SPC_SHA512, spans, 3, out));
     assert_memory_equal(out, "\xdd\xaf\x35\xa1\x93\x61\x7a\xba", 8);
+    assert_true(spc_hash(SPC_SHA1, spans, 3, out));
+    assert_memory_equal(out, "\xa9\x99\x3e\x36\x47\x06\x81\x6a", 8);
+    assert_int_equal(spc_hash_size(SPC_SHA1), 20);
     assert_int_equal(spc_hash_size(SPC_SHA256), 32);
     assert_int_equal(spc_hash_size(SPC_SHA384), 48);
     assert_int_equal(spc_hash_size(SPC_SHA512), 64);

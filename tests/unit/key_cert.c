@@ -160,7 +160,9 @@ static void malformed_is_not_read(void **unused)
             SP_ENOTSUP);
     reading(&(cert_plan){.key = rsa, .ca = ca, .type_name = "rsa-sha2-256-cert-v01@openssh.com"},
             SP_ENOTSUP); /* an algorithm, not a type */
-    reading(&(cert_plan){.key = user, .ca = ca, .type_name = "ssh-rsa-cert-v01@openssh.com"},
+    reading(&(cert_plan){.key = user,
+                         .ca = ca,
+                         .type_name = "ecdsa-sha2-nistp256-cert-v01@openssh.com"},
             SP_EFORMAT);
     static const uint8_t nul[] = {0, 0, 0, 3, 'a', 0, 'b'};
     reading(&(cert_plan){.key = user, .ca = ca, .principals = {nul, sizeof nul}}, SP_EFORMAT);
