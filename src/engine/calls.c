@@ -195,6 +195,12 @@ size_t sp_engine_write_buffered(const sp_engine *e, uint32_t channel)
     return c == NULL ? 0 : spn_write_buffered(c, channel);
 }
 
+int sp_engine_deliver_all(sp_engine *e, uint32_t channel)
+{
+    spn_connection *c = channels(e);
+    return c == NULL ? SP_ECONN : spn_deliver_all(c, channel);
+}
+
 int sp_engine_pause_reading(sp_engine *e, uint32_t channel)
 {
     spn_connection *c = channels(e);

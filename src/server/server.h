@@ -67,6 +67,7 @@ struct sp_server {
     spb_link timers;
     spb_link processes;
     spb_link relays;
+    size_t flushing; /* bytes of relays whose channels are closed */
     spb_link waiters;
     uint64_t next_id;
     char extra_info[SPL_HOST_SIZE + 8]; /* what sp_conn_get_extra_info lends */
