@@ -8,21 +8,52 @@
 #include "login.h"
 #include "patterns.h"
 
-/* NULL: nothing is in the way. */
-static const char *obstacle(const program *p, const char *peer)
+static bool groups_listed(const string_list *patterns, const string_list *groups)
 {
-    const options *o = p->options;
-    const account *a = p->account;
+    bool listed = false;
 
+    for (size_t i = 0; i < patterns->count; i++) {
+        const char *pattern = patterns->items[i];
+        bool negated = *pattern == '!';
+        for (size_t j = 0; j < groups->count; j++) {
+            if (!pattern_matches(pattern + negated, groups->items[j]))
+                continue;
+            if (negated)
+                return false;
+            listed = true;
+        }
+    }
+    return listed;
+}
+
+/* What we can't keep to must not be passed over. */
+static const char *unsupported(const options *o)
+{
+    if (o->chroot_directory != NULL)
+        return "ChrootDirectory is set, which is not supported";
+    return NULL;
+}
+
+static const char *listed_out(const options *o, const account *a, const char *peer)
+{
     if (user_list_matches(&o->deny_users, a->name, peer))
         return "it is listed in DenyUsers";
     if (o->allow_users.count > 0 && !user_list_matches(&o->allow_users, a->name, peer))
         return "it is not listed in AllowUsers";
+    if (groups_listed(&o->deny_groups, &a->groups))
+        return "a group of it is listed in DenyGroups";
+    if (o->allow_groups.count > 0 && !groups_listed(&o->allow_groups, &a->groups))
+        return "none of its groups is listed in AllowGroups";
+    return NULL;
+}
+
+/* NULL: nothing is in the way. */
+static const char *obstacle(const options *o, const account *a)
+{
+    if (o->refuse_connection)
+        return "RefuseConnection is set";
     if (a->uid == 0 && o->permit_root_login == ROOT_NO)
         return "PermitRootLogin is no";
-    if (a->uid == 0 && o->permit_root_login == ROOT_FORCED_COMMANDS_ONLY &&
-        o->force_command == NULL)
-        return "PermitRootLogin asks for a forced command";
     if (a->uid != 0 && access("/etc/nologin", F_OK) == 0)
         return "there is a file /etc/nologin";
     if (access(a->shell, X_OK) != 0)
@@ -30,14 +61,20 @@ static const char *obstacle(const program *p, const char *peer)
     return NULL;
 }
 
-bool access_allowed(const program *p, const char *username, const char *peer, uint16_t port)
+bool access_allowed(const login *l, const char *username)
 {
-    if (strcmp(username, p->account->name) != 0) {
-        log_info("Invalid user %s from %s port %u", username, peer, (unsigned)port);
+    const account *a = l->program->account;
+
+    if (strcmp(username, a->name) != 0) {
+        log_info("Invalid user %s from %s port %u", username, l->peer, (unsigned)l->peer_port);
         return false;
     }
-    const char *reason = obstacle(p, peer);
+    const char *reason = listed_out(l->options, a, l->peer);
+    if (reason == NULL)
+        reason = obstacle(l->options, a);
+    if (reason == NULL)
+        reason = unsupported(l->options);
     if (reason != NULL)
-        log_info("User %s from %s not allowed because %s", username, peer, reason);
+        log_info("User %s from %s not allowed because %s", username, l->peer, reason);
     return reason == NULL;
 }

@@ -15,11 +15,15 @@
 
 typedef struct attempt {
     login *login;
+    options *options; /* counted: those of its user name */
     sp_auth *auth;
     login_method method;
     bool is_query; /* the client only asks whether a key would do */
     bool known;    /* as login.known when it began */
-    bool right;    /* what the work found */
+    bool keys_refused;
+    bool right; /* what the work found */
+    key_grant grant;
+    char reason[256]; /* why a key is not right, for the log */
 } attempt;
 
 /* ---- AuthenticationMethods ------------------------------------------------------------------- */
@@ -34,17 +38,17 @@ static bool chain_usable(const options *o, const method_chain *chain)
 
 static bool chain_wants(const login *l, size_t index, login_method method)
 {
-    const method_chain *chain = &l->program->options->chains[index];
+    const method_chain *chain = &l->options->chains[index];
 
     return l->positions[index] < chain->length &&
            chain->methods[l->positions[index]] == (uint8_t)method &&
-           chain_usable(l->program->options, chain);
+           chain_usable(l->options, chain);
 }
 
 /* Takes each list that wants the method one step on. True: one of them is at its end. */
 static bool advance(login *l, login_method method)
 {
-    const options *o = l->program->options;
+    const options *o = l->options;
     bool complete = o->chain_count == 0;
 
     for (size_t i = 0; i < o->chain_count; i++)
@@ -64,7 +68,7 @@ static void count_key(const sp_conn *conn, login *l)
 
 bool attempt_possible(sp_conn *conn, login *l, login_method method)
 {
-    const options *o = l->program->options;
+    const options *o = l->options;
 
     count_key(conn, l);
 
@@ -76,6 +80,26 @@ bool attempt_possible(sp_conn *conn, login *l, login_method method)
     return o->chain_count == 0;
 }
 
+/* What was found right: an answer with what it permits. Variables for the session are left to
+ * environment.c, because PermitUserEnvironment may be a list. */
+static int accept_proof(const attempt *a, bool partial)
+{
+    const char *principal = a->grant.principal;
+    sp_auth_grant grant = {SP_AUTH_GRANT_INIT};
+
+    if (a->method != METHOD_PUBLIC_KEY)
+        return partial ? sp_auth_partial(a->auth) : sp_auth_answer(a->auth, true);
+    grant.authorized_keys = a->grant.lines;
+    grant.options = a->grant.options;
+    if (principal != NULL) {
+        grant.principals = &principal;
+        grant.principal_count = 1;
+    }
+    grant.partial = partial;
+    grant.no_environment = true;
+    return sp_auth_accept(a->auth, &grant);
+}
+
 /* Back to where we were when the answer came too late to count. A key's step is never kept here:
  * the library has yet to check the proof. */
 static int answer_right(const attempt *a)
@@ -85,13 +109,13 @@ static int answer_right(const attempt *a)
     memcpy(before, l->positions, sizeof before);
 
     if (a->is_query)
-        return sp_auth_answer(a->auth, true);
+        return accept_proof(a, false);
     bool complete = advance(l, a->method);
     if (a->method == METHOD_PUBLIC_KEY)
         memcpy(l->positions, before, sizeof before);
     if (complete)
-        return sp_auth_answer(a->auth, true);
-    int result = sp_auth_partial(a->auth);
+        return accept_proof(a, false);
+    int result = accept_proof(a, true);
     if (result != 0)
         memcpy(l->positions, before, sizeof before);
     else if (a->method != METHOD_PUBLIC_KEY)
@@ -109,14 +133,15 @@ static void work(void *data)
 
     switch (a->method) {
     case METHOD_PUBLIC_KEY:
-        a->right = authorize_key(p, sp_auth_key(a->auth));
+        a->right = !a->keys_refused &&
+                   authorize_key(p, a->options, a->auth, &a->grant, a->reason, sizeof a->reason);
         break;
     case METHOD_PASSWORD:
-        a->right = password_check(p, sp_auth_password(a->auth));
+        a->right = password_check(p->account, a->options, sp_auth_password(a->auth));
         break;
     case METHOD_KBDINT:
-        a->right =
-            sp_auth_response_count(a->auth) == 1 && password_check(p, sp_auth_response(a->auth, 0));
+        a->right = sp_auth_response_count(a->auth) == 1 &&
+                   password_check(p->account, a->options, sp_auth_response(a->auth, 0));
         break;
     case METHOD_NONE:
         break;
@@ -129,15 +154,18 @@ static void log_failure(const attempt *a)
     const char *user = sp_auth_username(a->auth);
     bool proof = a->method == METHOD_PUBLIC_KEY && l->method == METHOD_PUBLIC_KEY;
 
-    log_write(a->is_query ? SP_LOG_VERBOSE : SP_LOG_INFO,
-              "Failed %s for %s%s from %s port %u ssh2%s%s", method_name(a->method),
+    log_write(a->is_query && a->reason[0] == '\0' ? SP_LOG_VERBOSE : SP_LOG_INFO,
+              "Failed %s for %s%s from %s port %u ssh2%s%s%s%s", method_name(a->method),
               a->known ? "" : "invalid user ", user != NULL ? user : "", l->peer,
-              (unsigned)l->peer_port, proof ? ": " : "", proof ? l->proof : "");
+              (unsigned)l->peer_port, proof ? ": " : "", proof ? l->proof : "",
+              a->reason[0] != '\0' ? ": " : "", a->reason);
 }
 
 static void attempt_free(attempt *a)
 {
     sp_auth_release(a->auth);
+    key_grant_clear(&a->grant);
+    options_unref(a->options);
     login_unref(a->login);
     free(a);
 }
@@ -147,17 +175,19 @@ static void finish(void *data)
     attempt *a = data;
     const program *p = a->login->program;
     bool root_refused = a->method != METHOD_PUBLIC_KEY && p->account->uid == 0 &&
-                        p->options->permit_root_login != ROOT_YES;
+                        a->options->permit_root_login != ROOT_YES;
 
-    if (a->right && a->known && !root_refused) {
-        (void)answer_right(a);
-    } else if (sp_auth_answer(a->auth, false) == 0) {
+    /* An answer that is not taken leaves the question open: options of a line of principals that
+     * are not understood. */
+    bool taken = a->right && a->known && !root_refused && answer_right(a) != SP_EFORMAT;
+    if (!taken && sp_auth_answer(a->auth, false) == 0)
         log_failure(a);
-    }
     attempt_free(a);
 }
 
-static void describe_key(login *l, const sp_key *key)
+/* sshd's words: "ED25519 SHA256:...", "ED25519-CERT SHA256:... ID x (serial 1) CA RSA SHA256:..."
+ */
+static void describe_key(login *l, const sp_key *key, const sp_cert *cert)
 {
     static const char *const names[] = {
         [SP_KEY_NONE] = "?",           [SP_KEY_ED25519] = "ED25519",  [SP_KEY_ECDSA_P256] = "ECDSA",
@@ -165,10 +195,19 @@ static void describe_key(login *l, const sp_key *key)
     };
     char print[SP_FINGERPRINT_SIZE];
     unsigned type = (unsigned)sp_key_get_type(key);
+    const char *name = type < sizeof names / sizeof names[0] ? names[type] : "?";
 
     sp_key_fingerprint(key, print);
-    (void)snprintf(l->proof, sizeof l->proof, "%s %s",
-                   type < sizeof names / sizeof names[0] ? names[type] : "?", print);
+    if (cert == NULL) {
+        (void)snprintf(l->proof, sizeof l->proof, "%s %s", name, print);
+        return;
+    }
+    char ca[SP_FINGERPRINT_SIZE];
+    unsigned ca_type = (unsigned)sp_key_get_type(sp_cert_ca_key(cert));
+    sp_key_fingerprint(sp_cert_ca_key(cert), ca);
+    (void)snprintf(l->proof, sizeof l->proof, "%s-CERT %s ID %.256s (serial %llu) CA %s %s", name,
+                   print, sp_cert_key_id(cert), (unsigned long long)sp_cert_serial(cert),
+                   ca_type < sizeof names / sizeof names[0] ? names[ca_type] : "?", ca);
 }
 
 sp_answer attempt_start(sp_conn *conn, sp_auth *auth, login_method method)
@@ -184,12 +223,15 @@ sp_answer attempt_start(sp_conn *conn, sp_auth *auth, login_method method)
     a->auth = auth;
     a->method = method;
     a->known = l->known;
+    a->keys_refused = l->keys_refused;
     a->is_query = method == METHOD_PUBLIC_KEY && !sp_auth_key_signed(auth);
     l->method = method;
     l->proof[0] = '\0';
     if (method == METHOD_PUBLIC_KEY)
-        describe_key(l, sp_auth_key(auth));
+        describe_key(l, sp_auth_key(auth), sp_auth_cert(auth));
+    a->options = options_ref(l->options);
     if (sp_server_work(sp_conn_server(conn), work, finish, a) != 0) {
+        options_unref(a->options);
         free(a);
         return SP_REJECT;
     }

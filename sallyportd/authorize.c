@@ -1,5 +1,6 @@
-/* authorize.c: looks a key up in the user's authorized_keys files, which are read again for each
- * question, or in the file with the client key that this server made. */
+/* authorize.c: looks a key or certificate up in the user's authorized_keys files, which are read
+ * again for each question, or in the file with the client key that this server made. What the lines
+ * mean is the library's. */
 #include "authorize.h"
 
 #include <stdio.h>
@@ -10,35 +11,25 @@
 #include "files.h"
 #include "keys.h"
 #include "log.h"
+#include "tokens.h"
 
-/* %h, %u, %U, %%. A relative path begins at the home directory. */
-static char *expand(const char *pattern, const account *a)
+/* The text of one file, or NULL: there is none, or it is not one to trust. */
+static char *read_keys(const program *p, const options *o, bool own, const char *path,
+                       size_t *length)
 {
-    char *path = text_copy("");
+    /* Our own file: the walk up ends at the state directory. */
+    const file_rules rules = {.strict = o->strict_modes != 0,
+                              .uid = p->account->uid,
+                              .home = own ? p->account->state_directory : p->account->home};
+    char problem[512];
+    bool absent;
+    char *text = file_read(path, &rules, length, &absent, problem, sizeof problem);
 
-    for (; path != NULL && *pattern != '\0'; pattern++) {
-        char *longer = NULL;
-        if (*pattern != '%')
-            longer = text_format("%s%c", path, *pattern);
-        else if (*++pattern == 'h')
-            longer = text_format("%s%s", path, a->home);
-        else if (*pattern == 'u')
-            longer = text_format("%s%s", path, a->name);
-        else if (*pattern == 'U')
-            longer = text_format("%s%lu", path, (unsigned long)a->uid);
-        else if (*pattern == '%')
-            longer = text_format("%s%%", path);
-        free(path);
-        path = longer;
-        if (*pattern == '\0')
-            break;
-    }
-    if (path != NULL && *path != '/') {
-        char *absolute = text_format("%s/%s", a->home, path);
-        free(path);
-        path = absolute;
-    }
-    return path;
+    if (text == NULL && absent)
+        log_debug("No keys: %s", problem);
+    else if (text == NULL)
+        log_info("Authentication refused: %s", problem);
+    return text;
 }
 
 static void report_line(void *ctx, unsigned line, const char *reason)
@@ -46,76 +37,113 @@ static void report_line(void *ctx, unsigned line, const char *reason)
     log_verbose("%s, line %u, is passed over: %s", (const char *)ctx, line, reason);
 }
 
-/* NULL: no such file, or not one to trust. */
-static sp_authorized_keys *load(const program *p, char *path)
+/* The keys of one file, with `own` the client key's; NULL: none. */
+static sp_authorized_keys *load(const program *p, const options *o, bool own, const char *pattern)
 {
-    /* Our own file: the walk up ends at the state directory. */
-    const file_rules rules = {.strict = p->options->strict_modes != 0,
-                              .uid = p->account->uid,
-                              .home = p->client_key_accepted ? p->account->state_directory
-                                                             : p->account->home};
+    char *path = own ? text_format("%s/" CLIENT_KEY_NAME ".pub", p->account->state_directory)
+                     : tokens_expand_path(pattern, p->account);
     sp_authorized_keys *list = NULL;
-    char problem[512];
     size_t length;
-    bool absent;
-    char *text = file_read(path, &rules, &length, &absent, problem, sizeof problem);
+    char *text = path != NULL ? read_keys(p, o, own, path, &length) : NULL;
 
-    if (text == NULL) {
-        if (absent)
-            log_debug("No keys: %s", problem);
-        else
-            log_info("Authentication refused: %s", problem);
-        return NULL;
-    }
-    if (sp_authorized_keys_parse(&list, text, length, report_line, path) != 0)
+    if (text != NULL && sp_authorized_keys_parse(&list, text, length, report_line, path) != 0)
         list = NULL;
     free(text);
+    free(path);
     return list;
 }
 
 /* Calls `look` with each file's keys until it says enough. */
-static void each_list(const program *p, bool (*look)(const sp_authorized_keys *list, void *data),
-                      void *data)
+static void each_list(const program *p, const options *o,
+                      bool (*look)(const sp_authorized_keys *list, void *data), void *data)
 {
-    const string_list *patterns = &p->options->authorized_keys_files;
-    size_t count = p->client_key_accepted ? 1 : patterns->count;
+    /* A Match block may name files after all. */
+    bool own = p->client_key_accepted && !options_is_given(o, "AuthorizedKeysFile");
+    const string_list *patterns = &o->authorized_keys_files;
+    size_t count = own ? 1 : patterns->count;
     bool enough = false;
 
     for (size_t i = 0; i < count && !enough; i++) {
-        if (!p->client_key_accepted && strcasecmp(patterns->items[i], "none") == 0)
+        if (!own && strcasecmp(patterns->items[i], "none") == 0)
             continue;
-        char *path = p->client_key_accepted
-                         ? text_format("%s/" CLIENT_KEY_NAME ".pub", p->account->state_directory)
-                         : expand(patterns->items[i], p->account);
-        sp_authorized_keys *list = path != NULL ? load(p, path) : NULL;
+        sp_authorized_keys *list = load(p, o, own, own ? NULL : patterns->items[i]);
         if (list != NULL)
             enough = look(list, data);
         sp_authorized_keys_free(list);
-        free(path);
     }
 }
 
 typedef struct key_search {
-    const sp_key *key;
+    sp_auth *auth;
+    key_grant *grant;
     bool found;
+    char *reason;
+    size_t size;
 } key_search;
 
 static bool look_for_key(const sp_authorized_keys *list, void *data)
 {
     key_search *search = data;
+    const char *reason = NULL;
+    int result = sp_auth_look_up(search->auth, list, &reason);
 
-    search->found = sp_authorized_keys_contains(list, search->key);
+    search->found = result == 0;
+    if (search->found)
+        search->grant->lines = sp_authorized_keys_ref(list);
+    else if (result == SP_EAUTH && reason != NULL)
+        (void)snprintf(search->reason, search->size, "%s", reason);
     return search->found;
 }
 
-bool authorize_key(const program *p, const sp_key *key)
+static bool long_enough(const sp_key *key, const options *o)
 {
-    key_search search = {key, false};
+    return key == NULL || sp_key_get_type(key) != SP_KEY_RSA ||
+           sp_key_bits(key) >= o->required_rsa_size;
+}
 
-    if (sp_key_get_type(key) == SP_KEY_RSA && sp_key_bits(key) < p->options->required_rsa_size)
+static bool in_comma_list(const char *list, const char *name)
+{
+    size_t length = strlen(name);
+
+    for (; *list != '\0'; list += strcspn(list, ","), list += *list == ',')
+        if (strcspn(list, ",") == length && memcmp(list, name, length) == 0)
+            return true;
+    return false;
+}
+
+/* The library has checked against what the server takes of anybody. */
+static bool algorithm_accepted(const options *o, const char *algorithm)
+{
+    return o->key_algorithms == NULL ||
+           (algorithm != NULL && in_comma_list(o->key_algorithms, algorithm));
+}
+
+bool authorize_key(const program *p, const options *o, sp_auth *auth, key_grant *grant,
+                   char *reason, size_t size)
+{
+    const sp_cert *cert = sp_auth_cert(auth);
+    key_search search = {auth, grant, false, reason, size};
+
+    if (!algorithm_accepted(o, sp_auth_algorithm(auth))) {
+        (void)snprintf(reason, size, "the algorithm is not in PubkeyAcceptedAlgorithms");
         return false;
-    each_list(p, look_for_key, &search);
+    }
+    if (!long_enough(sp_auth_key(auth), o) || !long_enough(sp_auth_ca_key(auth), o)) {
+        (void)snprintf(reason, size, "RSA key shorter than RequiredRSASize");
+        return false;
+    }
+    if (cert != NULL && principals_authorize(p, o, cert, grant, reason, size))
+        return true;
+    each_list(p, o, look_for_key, &search);
     return search.found;
+}
+
+void key_grant_clear(key_grant *grant)
+{
+    sp_authorized_keys_free(grant->lines);
+    free(grant->principal);
+    free(grant->options);
+    *grant = (key_grant){NULL, NULL, NULL};
 }
 
 static bool count_keys(const sp_authorized_keys *list, void *data)
@@ -126,10 +154,10 @@ static bool count_keys(const sp_authorized_keys *list, void *data)
     return false;
 }
 
-size_t authorize_count(const program *p)
+size_t authorize_count(const program *p, const options *o)
 {
     size_t count = 0;
 
-    each_list(p, count_keys, &count);
+    each_list(p, o, count_keys, &count);
     return count;
 }

@@ -102,12 +102,12 @@ static void catch_signal(int number, void (*handler)(int))
     (void)sigaction(number, &action, NULL);
 }
 
-void daemon_catch_signals(sp_server *server, bool detached)
+void daemon_catch_signals(sp_server *server, bool hang_up_stops)
 {
     to_stop = server;
     catch_signal(SIGTERM, on_stop);
     catch_signal(SIGINT, on_stop);
-    catch_signal(SIGHUP, detached ? on_nothing : on_stop);
+    catch_signal(SIGHUP, hang_up_stops ? on_stop : on_nothing);
     catch_signal(SIGPIPE, on_nothing);
 }
 

@@ -12,8 +12,8 @@ int daemon_detach(void);
 /* `keep_stderr`: the log goes there (-e). */
 void daemon_ready(int detached, bool keep_stderr);
 
-/* SIGTERM and SIGINT stop the server; SIGHUP too, unless `detached`. */
-void daemon_catch_signals(sp_server *server, bool detached);
+/* SIGTERM and SIGINT stop the server; SIGHUP too, unless that is for something else. */
+void daemon_catch_signals(sp_server *server, bool hang_up_stops);
 void daemon_forget_signals(void); /* before the server is freed */
 
 int pid_file_write(const char *path); /* NULL: nothing to do. -1: logged */

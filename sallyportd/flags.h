@@ -2,19 +2,22 @@
 #ifndef SALLYPORTD_FLAGS_H
 #define SALLYPORTD_FLAGS_H
 
-#include "options.h"
+#include "config.h"
 
 typedef struct flags {
-    bool foreground;      /* -D */
-    unsigned debug;       /* -d, -dd, -ddd */
-    bool to_stderr;       /* -e */
-    bool inetd;           /* -i */
-    bool test;            /* -t */
-    bool print;           /* -T */
-    const char *log_file; /* -E */
+    bool foreground;         /* -D */
+    unsigned debug;          /* -d, -dd, -ddd */
+    bool to_stderr;          /* -e */
+    bool inetd;              /* -i */
+    bool test;               /* -t */
+    bool print;              /* -T */
+    const char *log_file;    /* -E */
+    const char *config_file; /* -f */
+    bool connection_given;   /* -C */
+    match_facts facts;       /* its texts are lent */
 } flags;
 
 /* Fills in both. -1: go on; else the program ends with this exit code. */
-int flags_parse(flags *f, options *o, int argc, char **argv);
+int flags_parse(flags *f, config *c, int argc, char **argv);
 
 #endif

@@ -1,6 +1,6 @@
 /* keywords.c: the one table of configuration words: how each is read, where its value goes and how
- * it is printed; and the list of sshd_config's words that this server lacks. The order is that of
- * the printout. */
+ * it is printed. The order is that of the printout. Words that this server lacks are in lacking.c.
+ */
 #include "keywords.h"
 
 #include <stddef.h>
@@ -22,6 +22,10 @@ static const choice root_logins[] = {{"yes", ROOT_YES},
 static const choice forwardings[] = {{"yes", FORWARD_ALL},     {"no", FORWARD_NONE},
                                      {"local", FORWARD_LOCAL}, {"remote", FORWARD_REMOTE},
                                      {"all", FORWARD_ALL},     {NULL, 0}};
+static const choice gateways[] = {{"no", SP_GATEWAY_NO},
+                                  {"yes", SP_GATEWAY_YES},
+                                  {"clientspecified", SP_GATEWAY_CLIENT_SPECIFIED},
+                                  {NULL, 0}};
 static const choice log_levels[] = {{"QUIET", CHOICE_QUIET},     {"FATAL", CHOICE_FATAL},
                                     {"ERROR", CHOICE_ERROR},     {"INFO", CHOICE_INFO},
                                     {"VERBOSE", CHOICE_VERBOSE}, {"DEBUG", CHOICE_DEBUG1},
@@ -46,140 +50,83 @@ static const algorithm_kind cipher = {"cipher", "cipher"};
 static const algorithm_kind mac = {"mac", "MAC"};
 static const algorithm_kind kex = {"kex", "key exchange algorithm"};
 static const algorithm_kind host_key = {"key", "host key algorithm"};
+static const limits displays = {1, 59000};
+static const algorithm_kind ca_signature = {"ca-sig", "signature algorithm"};
 static const algorithm_kind signature = {"sig", "signature algorithm"};
 
 #define R KEYWORD_REPEATS
 #define L KEYWORD_LIST
 #define W KEYWORD_RAW
+#define M KEYWORD_MATCH
+#define S KEYWORD_SERVER
 const keyword keywords[] = {
     {"Port", read_port, print_ports, AT(ports), NULL, R},
     {"AddressFamily", read_choice, print_choice, AT(family), families, 0},
     {"ListenAddress", read_listen, print_listen, AT(listen), NULL, R | L},
     {"LoginGraceTime", read_time, print_number, AT(login_grace_seconds), NULL, 0},
-    {"MaxAuthTries", read_number, print_number, AT(max_auth_tries), &small_count, 0},
-    {"MaxSessions", read_number, print_number, AT(max_sessions), &small_count, 0},
-    {"ClientAliveInterval", read_time, print_number, AT(client_alive_seconds), NULL, 0},
-    {"ClientAliveCountMax", read_number, print_number, AT(client_alive_count), &small_count, 0},
-    {"RequiredRSASize", read_number, print_number, AT(required_rsa_size), &rsa_sizes, 0},
-    {"PermitRootLogin", read_choice, print_choice, AT(permit_root_login), root_logins, 0},
-    {"PubkeyAuthentication", read_flag, print_flag, AT(public_key_authentication), NULL, 0},
-    {"PasswordAuthentication", read_flag, print_flag, AT(password_authentication), NULL, 0},
-    {"KbdInteractiveAuthentication", read_flag, print_flag, AT(kbdint_authentication), NULL, 0},
-    {"PermitTTY", read_flag, print_flag, AT(permit_tty), NULL, 0},
-    {"DisableForwarding", read_flag, print_flag, AT(disable_forwarding), NULL, 0},
-    {"AllowTcpForwarding", read_choice, print_choice, AT(tcp_forwarding), forwardings, 0},
+    {"MaxAuthTries", read_number, print_number, AT(max_auth_tries), &small_count, M},
+    {"MaxSessions", read_number, print_number, AT(max_sessions), &small_count, M},
+    {"ClientAliveInterval", read_time, print_number, AT(client_alive_seconds), NULL, M},
+    {"ClientAliveCountMax", read_number, print_number, AT(client_alive_count), &small_count, M},
+    {"RequiredRSASize", read_number, print_number, AT(required_rsa_size), &rsa_sizes, M},
+    {"PermitRootLogin", read_choice, print_choice, AT(permit_root_login), root_logins, M},
+    {"PubkeyAuthentication", read_flag, print_flag, AT(public_key_authentication), NULL, M},
+    {"PasswordAuthentication", read_flag, print_flag, AT(password_authentication), NULL, M},
+    {"KbdInteractiveAuthentication", read_flag, print_flag, AT(kbdint_authentication), NULL, M},
+    {"PermitTTY", read_flag, print_flag, AT(permit_tty), NULL, M},
+    {"DisableForwarding", read_flag, print_flag, AT(disable_forwarding), NULL, M},
+    {"AllowTcpForwarding", read_choice, print_choice, AT(tcp_forwarding), forwardings, M},
     {"AllowStreamLocalForwarding", read_choice, print_choice, AT(streamlocal_forwarding),
-     forwardings, 0},
+     forwardings, M},
+    {"AllowAgentForwarding", read_flag, print_flag, AT(agent_forwarding), NULL, M},
+    {"X11Forwarding", read_flag, print_flag, AT(x11_forwarding), NULL, M},
+    {"X11DisplayOffset", read_number, print_number, AT(x11_display_offset), &displays, M | S},
+    {"X11UseLocalhost", read_flag, print_flag, AT(x11_use_localhost), NULL, M | S},
+    {"GatewayPorts", read_choice, print_choice, AT(gateway_ports), gateways, M},
+    {"StreamLocalBindMask", read_octal, print_octal, AT(bind_mask), NULL, M},
+    {"StreamLocalBindUnlink", read_flag, print_flag, AT(bind_unlink), NULL, M},
     {"StrictModes", read_flag, print_flag, AT(strict_modes), NULL, 0},
     {"TCPKeepAlive", read_flag, print_flag, AT(tcp_keepalive), NULL, 0},
-    {"PermitEmptyPasswords", read_flag, print_flag, AT(permit_empty_passwords), NULL, 0},
+    {"PermitEmptyPasswords", read_flag, print_flag, AT(permit_empty_passwords), NULL, M},
     {"Compression", read_choice, print_choice, AT(compression), compressions, 0},
     {"PidFile", read_path, print_text, AT(pid_file), NULL, 0},
     {"Ciphers", read_algorithms, print_algorithms, AT(ciphers), &cipher, 0},
     {"MACs", read_algorithms, print_algorithms, AT(macs), &mac, 0},
-    {"Banner", read_path, print_text, AT(banner), NULL, 0},
-    {"ForceCommand", read_text, print_text, AT(force_command), NULL, W},
+    {"Banner", read_path, print_text, AT(banner), NULL, M},
+    {"ForceCommand", read_text, print_text, AT(force_command), NULL, W | M},
     {"VersionAddendum", read_text, print_text, AT(version_addendum), NULL, W},
     {"KexAlgorithms", read_algorithms, print_algorithms, AT(kex_algorithms), &kex, 0},
     {"HostKeyAlgorithms", read_algorithms, print_algorithms, AT(host_key_algorithms), &host_key, 0},
     {"PubkeyAcceptedAlgorithms", read_algorithms, print_algorithms, AT(key_algorithms), &signature,
-     0},
-    {"LogLevel", read_choice, print_choice, AT(log_level), log_levels, 0},
+     M},
+    {"LogLevel", read_choice, print_choice, AT(log_level), log_levels, M | S},
     {"SyslogFacility", read_choice, print_choice, AT(syslog_facility), facilities, 0},
-    {"AuthorizedKeysFile", read_strings, print_one_line, AT(authorized_keys_files), NULL, L},
+    {"AuthorizedKeysFile", read_strings, print_one_line, AT(authorized_keys_files), NULL, L | M},
     {"HostKey", read_paths, print_list, AT(host_keys), NULL, R},
     {"PasswordFile", read_path, print_text, AT(password_file), NULL, 0},
-    {"AllowUsers", read_users, print_list, AT(allow_users), NULL, R | L},
-    {"DenyUsers", read_users, print_list, AT(deny_users), NULL, R | L},
-    {"AcceptEnv", read_strings, print_list, AT(accept_env), NULL, R | L},
-    {"SetEnv", read_set_env, print_list, AT(set_env), NULL, L},
-    {"AuthenticationMethods", read_methods, print_methods, AT(chains), NULL, L},
+    {"AllowUsers", read_users, print_list, AT(allow_users), NULL, R | L | M},
+    {"DenyUsers", read_users, print_list, AT(deny_users), NULL, R | L | M},
+    {"AllowGroups", read_strings, print_list, AT(allow_groups), NULL, R | L | M},
+    {"DenyGroups", read_strings, print_list, AT(deny_groups), NULL, R | L | M},
+    {"RefuseConnection", read_flag, print_flag, AT(refuse_connection), NULL, M},
+    {"TrustedUserCAKeys", read_path, print_text, AT(trusted_ca_keys), NULL, M},
+    {"AuthorizedPrincipalsFile", read_word, print_text, AT(principals_file), NULL, M},
+    {"CASignatureAlgorithms", read_algorithms, print_algorithms, AT(ca_algorithms), &ca_signature,
+     M | S},
+    {"PermitUserEnvironment", read_environment, print_environment, AT(permit_environment), NULL, 0},
+    {"PermitUserRC", read_flag, print_flag, AT(permit_user_rc), NULL, M},
+    {"ChrootDirectory", read_restriction, print_text, AT(chroot_directory), NULL, M},
+    {"RevokedKeys", read_path, print_text, AT(revoked_keys), NULL, M},
+    {"PubkeyAuthOptions", read_key_options, print_text, AT(public_key_options), NULL, W | M},
+    {"AcceptEnv", read_strings, print_list, AT(accept_env), NULL, R | L | M},
+    {"SetEnv", read_set_env, print_list, AT(set_env), NULL, L | M},
+    {"AuthenticationMethods", read_methods, print_methods, AT(chains), NULL, L | M},
     {"Subsystem", read_subsystem, print_subsystems, AT(subsystems), NULL, R | L},
     {"MaxStartups", read_startups, print_startups, AT(startups_begin), NULL, 0},
-    {"PermitOpen", read_permits, print_permits, AT(permit_open), NULL, L},
-    {"RekeyLimit", read_rekey, print_rekey, AT(rekey_bytes), NULL, L},
+    {"PerSourceMaxStartups", read_limit, print_limit, AT(startups_per_source), NULL, 0},
+    {"PermitListen", read_listens, print_permits, AT(permit_listen), NULL, L | M},
+    {"PermitOpen", read_permits, print_permits, AT(permit_open), NULL, L | M},
+    {"RekeyLimit", read_rekey, print_rekey, AT(rekey_bytes), NULL, L | M},
 };
 const size_t keyword_count = sizeof keywords / sizeof keywords[0];
 _Static_assert(sizeof keywords / sizeof keywords[0] <= KEYWORDS_MAX, "options.given is too small");
-
-static const lacking_word lacking[] = {
-    {"UsePAM", "no", false, "no"},
-    {"X11Forwarding", "no", false, "no"},
-    {"X11DisplayOffset", "", false, NULL},
-    {"X11UseLocalhost", "yes", false, NULL},
-    {"XAuthLocation", "", false, NULL},
-    {"AllowAgentForwarding", "no", false, "no"},
-    {"GatewayPorts", "no", false, "no"},
-    {"PermitTunnel", "no", false, "no"},
-    {"PermitListen", "none", false, NULL},
-    {"StreamLocalBindMask", "", false, NULL},
-    {"StreamLocalBindUnlink", "no", false, NULL},
-    {"HostbasedAuthentication", "no", false, "no"},
-    {"HostbasedAcceptedAlgorithms", "", false, NULL},
-    {"HostbasedUsesNameFromPacketOnly", "no", false, NULL},
-    {"IgnoreRhosts", "yes", false, NULL},
-    {"IgnoreUserKnownHosts", "yes", false, NULL},
-    {"KerberosAuthentication", "no", false, "no"},
-    {"KerberosGetAFSToken", "no", false, NULL},
-    {"KerberosOrLocalPasswd", "", false, NULL},
-    {"KerberosTicketCleanup", "", false, NULL},
-    {"GSSAPIAuthentication", "no", false, "no"},
-    {"GSSAPICleanupCredentials", "", false, NULL},
-    {"GSSAPIKeyExchange", "no", false, NULL},
-    {"GSSAPIKexAlgorithms", "", false, NULL},
-    {"GSSAPIStrictAcceptorCheck", "", false, NULL},
-    {"GSSAPIStoreCredentialsOnRekey", "", false, NULL},
-    {"PrintMotd", "no", false, "no"},
-    {"PrintLastLog", "no", false, "no"},
-    {"PermitUserRC", "no", false, "no"},
-    {"PermitUserEnvironment", "no", false, "no"},
-    {"ExposeAuthInfo", "no", false, "no"},
-    {"UseDNS", "no", false, "no"},
-    {"FingerprintHash", "sha256", false, "SHA256"},
-    {"IPQoS", "", false, NULL},
-    {"LogVerbose", "none", false, NULL},
-    {"ModuliFile", "", false, NULL},
-    {"HostKeyAgent", "none", false, NULL},
-    {"HostCertificate", "", false, NULL},
-    {"SecurityKeyProvider", "internal", false, NULL},
-    {"CASignatureAlgorithms", "", false, NULL},
-    {"TrustedUserCAKeys", "none", false, "none"},
-    {"AuthorizedPrincipalsFile", "none", false, "none"},
-    {"AuthorizedPrincipalsCommand", "none", false, "none"},
-    {"AuthorizedPrincipalsCommandUser", "none", false, "none"},
-    {"AuthorizedKeysCommand", "none", false, "none"},
-    {"AuthorizedKeysCommandUser", "none", false, "none"},
-    {"PerSourceNetBlockSize", "", false, NULL},
-    {"UnusedConnectionTimeout", "none", false, "none"},
-    {"ChannelTimeout", "none", false, NULL},
-    {"RDomain", "none", false, NULL},
-    {"PerSourceMaxStartups", "none", true, "none"},
-    {"PerSourcePenalties", "no", true, NULL},
-    {"PubkeyAuthOptions", "none", true, "none"},
-    {"RevokedKeys", "none", true, "none"},
-    {"ChrootDirectory", "none", true, "none"},
-    {"AllowGroups", "", true, NULL},
-    {"DenyGroups", "", true, NULL},
-    {"RefuseConnection", "no", true, NULL},
-    {"Include", "", true, NULL},
-    {"Match", "", true, NULL},
-};
-
-const lacking_word *lacking_word_find(const char *name)
-{
-    for (size_t i = 0; i < sizeof lacking / sizeof lacking[0]; i++)
-        if (strcasecmp(lacking[i].name, name) == 0)
-            return &lacking[i];
-    return NULL;
-}
-
-void lacking_words_print(FILE *out)
-{
-    for (size_t i = 0; i < sizeof lacking / sizeof lacking[0]; i++) {
-        if (lacking[i].printed == NULL)
-            continue;
-        for (const char *c = lacking[i].name; *c != '\0'; c++)
-            (void)fputc(*c >= 'A' && *c <= 'Z' ? *c - 'A' + 'a' : *c, out);
-        (void)fprintf(out, " %s\n", lacking[i].printed);
-    }
-}

@@ -30,6 +30,8 @@ struct keyword {
 #define KEYWORD_REPEATS 1u /* every line adds; without it the first one stands */
 #define KEYWORD_LIST 2u    /* several words; without it just one */
 #define KEYWORD_RAW 4u     /* the rest of the line as it is */
+#define KEYWORD_MATCH 8u   /* may come in a Match block */
+#define KEYWORD_SERVER 16u /* but has no effect there: it is the server's as a whole */
 
 #define MEMBER(k, o, type) ((type *)(void *)((char *)(o) + (k)->offset))
 #define CONST_MEMBER(k, o, type) ((const type *)(const void *)((const char *)(o) + (k)->offset))
@@ -52,22 +54,28 @@ typedef struct algorithm_kind {
 extern const keyword keywords[];
 extern const size_t keyword_count;
 
-/* The words of sshd_config that this server lacks. */
+/* The words of sshd_config that this server lacks. None of them keeps anybody out: a word that does
+ * so has a place in the first table, and access.c acts on it. */
 typedef struct lacking_word {
     const char *name;
-    const char *harmless; /* values, comma-separated, that ask for nothing we lack */
-    bool restricts;       /* to ignore any other value would let in what was to be kept out */
+    const char *harmless; /* values, comma-separated, that ask for nothing we lack; "*": any */
     const char *printed;  /* in -T, or NULL */
+    bool in_match;        /* may come in a Match block */
 } lacking_word;
 const lacking_word *lacking_word_find(const char *name);
 void lacking_words_print(FILE *out);
+/* Words that sshd itself does no more than report. */
+bool deprecated_word(const char *name);
+/* The name in the table for one that sshd has too; else `name`. */
+const char *word_by_alias(const char *name);
 
 option_result bad_value(option_problem *problem, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 option_result no_memory(option_problem *problem);
 
 /* A path made absolute; "none" leaves NULL in `*place`. */
-option_result place_path(const keyword *k, const char *word, char **place, option_problem *problem);
+option_result place_path(const keyword *k, const options *o, const char *word, char **place,
+                         option_problem *problem);
 
 /* values.c: single values */
 option_result read_flag(const keyword *, const option_values *, options *, option_problem *);
@@ -78,12 +86,19 @@ option_result read_path(const keyword *, const option_values *, options *, optio
 option_result read_text(const keyword *, const option_values *, options *, option_problem *);
 option_result read_port(const keyword *, const option_values *, options *, option_problem *);
 option_result read_listen(const keyword *, const option_values *, options *, option_problem *);
+option_result read_limit(const keyword *, const option_values *, options *, option_problem *);
+option_result read_restriction(const keyword *, const option_values *, options *, option_problem *);
 option_result read_startups(const keyword *, const option_values *, options *, option_problem *);
 option_result read_rekey(const keyword *, const option_values *, options *, option_problem *);
 /* lists.c: lists */
 option_result read_paths(const keyword *, const option_values *, options *, option_problem *);
 option_result read_strings(const keyword *, const option_values *, options *, option_problem *);
 option_result read_users(const keyword *, const option_values *, options *, option_problem *);
+option_result read_octal(const keyword *, const option_values *, options *, option_problem *);
+option_result read_word(const keyword *, const option_values *, options *, option_problem *);
+option_result read_environment(const keyword *, const option_values *, options *, option_problem *);
+option_result read_listens(const keyword *, const option_values *, options *, option_problem *);
+option_result read_key_options(const keyword *, const option_values *, options *, option_problem *);
 option_result read_permits(const keyword *, const option_values *, options *, option_problem *);
 option_result read_set_env(const keyword *, const option_values *, options *, option_problem *);
 option_result read_algorithms(const keyword *, const option_values *, options *, option_problem *);
@@ -93,6 +108,9 @@ option_result read_subsystem(const keyword *, const option_values *, options *, 
 void print_flag(const keyword *k, const options *o, FILE *out);
 void print_choice(const keyword *k, const options *o, FILE *out);
 void print_number(const keyword *k, const options *o, FILE *out);
+void print_octal(const keyword *k, const options *o, FILE *out);
+void print_environment(const keyword *k, const options *o, FILE *out);
+void print_limit(const keyword *k, const options *o, FILE *out);
 void print_text(const keyword *k, const options *o, FILE *out);
 void print_ports(const keyword *k, const options *o, FILE *out);
 void print_listen(const keyword *k, const options *o, FILE *out);

@@ -29,7 +29,7 @@ option_result read_paths(const keyword *k, const option_values *values, options 
                          option_problem *problem)
 {
     char *path = NULL;
-    option_result result = place_path(k, values->words->items[0], &path, problem);
+    option_result result = place_path(k, o, values->words->items[0], &path, problem);
 
     if (result == OPTION_OK && path != NULL && list_add(MEMBER(k, o, string_list), path) != 0)
         result = no_memory(problem);
@@ -60,6 +60,32 @@ option_result read_permits(const keyword *k, const option_values *values, option
         if (!permit_valid(words->items[i]))
             return bad_value(problem, "%s: '%s' is not HOST:PORT", k->name, words->items[i]);
     return add_all(MEMBER(k, o, string_list), words, problem);
+}
+
+/* HOST:PORT, or a port alone: on any host. */
+option_result read_listens(const keyword *k, const option_values *values, options *o,
+                           option_problem *problem)
+{
+    const string_list *words = values->words;
+    const char *first = words->items[0];
+    string_list *list = MEMBER(k, o, string_list);
+
+    if (words->count == 1 && strcmp(first, "any") == 0)
+        return OPTION_OK; /* as an empty list */
+    if (words->count == 1 && strcmp(first, "none") == 0)
+        return add_all(list, words, problem);
+    for (size_t i = 0; i < words->count; i++) {
+        const char *word = words->items[i];
+        char *entry = strchr(word, ':') == NULL ? text_format("*:%s", word) : text_copy(word);
+        bool valid = entry == NULL || permit_valid(entry);
+        bool added = entry != NULL && valid && list_add(list, entry) == 0;
+        free(entry);
+        if (!valid)
+            return bad_value(problem, "%s: '%s' is not PORT or HOST:PORT", k->name, word);
+        if (!added)
+            return no_memory(problem);
+    }
+    return OPTION_OK;
 }
 
 option_result read_set_env(const keyword *k, const option_values *values, options *o,

@@ -5,19 +5,43 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
-/* Set before the server's threads exist, read-only from then on. */
+/* Set before the server's threads exist; from then on only the level changes. */
 static struct {
     log_target target;
-    sp_log_level level;
+    atomic_int level;
     int file;
-    bool starting;
-} log_state = {LOG_TO_STDERR, SP_LOG_INFO, -1, true};
+    const char *path;
+    bool starting; /* errors go to standard error as well */
+    bool mute;     /* nothing ever does: it is the client's connection */
+} log_state = {.target = LOG_TO_STDERR, .level = SP_LOG_INFO, .file = -1, .starting = true};
+
+void log_mute(void)
+{
+    log_state.mute = true;
+}
+
+void log_set_level(sp_log_level level)
+{
+    atomic_store(&log_state.level, (int)level);
+}
+
+void log_reopen(void)
+{
+    if (log_state.target != LOG_TO_FILE)
+        return;
+    int fd = open(log_state.path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0 || dup3(fd, log_state.file, O_CLOEXEC) < 0)
+        log_error("Log file %s: %s", log_state.path, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+}
 
 int log_open(log_target target, const char *path, sp_log_level level, int facility)
 {
@@ -29,7 +53,8 @@ int log_open(log_target target, const char *path, sp_log_level level, int facili
     if (target == LOG_TO_SYSLOG)
         openlog("sallyportd", LOG_PID, facility);
     log_state.target = target;
-    log_state.level = level;
+    log_state.path = path;
+    log_set_level(level);
     return 0;
 }
 
@@ -106,7 +131,7 @@ static void put(sp_log_level level, const char *text)
 {
     char line[2100];
 
-    if (level > log_state.level)
+    if ((int)level > atomic_load(&log_state.level))
         return;
     size_t used = level >= SP_LOG_DEBUG ? (size_t)snprintf(line, sizeof line, "debug: ") : 0;
     make_printable(line + used, sizeof line - used, text);
@@ -119,10 +144,11 @@ static void put(sp_log_level level, const char *text)
         write_file(line);
         break;
     case LOG_TO_STDERR:
-        write_line(STDERR_FILENO, "", line);
+        if (!log_state.mute)
+            write_line(STDERR_FILENO, "", line);
         return;
     }
-    if (log_state.starting && level <= SP_LOG_ERROR)
+    if (log_state.starting && !log_state.mute && level <= SP_LOG_ERROR)
         write_line(STDERR_FILENO, "", line);
 }
 

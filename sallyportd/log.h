@@ -11,11 +11,15 @@ typedef enum log_target {
     LOG_TO_FILE,
 } log_target;
 
-/* What comes before log_open goes to standard error. Errno-like: 0, or -1 with errno set when the
- * file can't be opened. `facility` is syslog's number. Until log_settled, errors are shown on
- * standard error as well, whatever the target. */
+/* What comes before log_open goes to standard error, or nowhere after log_mute. Errno-like: 0, or
+ * -1 with errno set when the file can't be opened. `facility` is syslog's number. Until
+ * log_settled, errors are shown on standard error as well, whatever the target. */
+void log_mute(void);
 int log_open(log_target target, const char *path, sp_log_level level, int facility);
 void log_settled(void);
+void log_set_level(sp_log_level level);
+/* Opens the log file anew, in case it was moved away. */
+void log_reopen(void);
 void log_close(void);
 
 void log_write(sp_log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -1,7 +1,6 @@
 /* options.c: the defaults, the reading of one line, and what must hold between the settings. */
 #include "options.h"
 
-#include <ctype.h>
 #include <sallyport.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -12,16 +11,11 @@
 
 #include "keywords.h"
 
-static const char *const aliases[][2] = {
-    {"ChallengeResponseAuthentication", "KbdInteractiveAuthentication"},
-    {"SkeyAuthentication", "KbdInteractiveAuthentication"},
-    {"PubkeyAcceptedKeyTypes", "PubkeyAcceptedAlgorithms"},
-    {"DSAAuthentication", "PubkeyAuthentication"},
-};
-
-int options_init(options *o)
+static void set_defaults(options *o, const char *directory)
 {
     memset(o, 0, sizeof *o);
+    o->references = 1;
+    o->directory = directory;
     o->family = AF_UNSPEC;
     o->tcp_keepalive = 1;
     o->strict_modes = 1;
@@ -31,6 +25,7 @@ int options_init(options *o)
     o->startups_begin = 10;
     o->startups_rate = 30;
     o->startups_full = 100;
+    o->startups_per_source = NOT_GIVEN;
     o->public_key_authentication = 1;
     o->kbdint_authentication = -1;
     o->permit_root_login = ROOT_PROHIBIT_PASSWORD;
@@ -41,9 +36,29 @@ int options_init(options *o)
     o->permit_tty = 1;
     o->tcp_forwarding = FORWARD_ALL;
     o->streamlocal_forwarding = FORWARD_ALL;
+    o->gateway_ports = SP_GATEWAY_NO;
+    o->bind_mask = 0177;
+    o->agent_forwarding = 1;
+    o->x11_display_offset = 10;
+    o->x11_use_localhost = 1;
+    o->permit_user_rc = 1;
     o->log_level = CHOICE_INFO;
     o->syslog_facility = LOG_AUTH;
-    return 0;
+}
+
+options *options_new(const char *directory)
+{
+    options *o = malloc(sizeof *o);
+
+    if (o != NULL)
+        set_defaults(o, directory);
+    return o;
+}
+
+options *options_ref(options *o)
+{
+    o->references++;
+    return o;
 }
 
 bool options_is_given(const options *o, const char *name)
@@ -83,16 +98,29 @@ sp_log_level options_log_level(const options *o)
     return SP_LOG_DEBUG;
 }
 
-void options_free(options *o)
+static void clear(options *o)
 {
-    string_list *lists[] = {&o->host_keys,   &o->authorized_keys_files,
-                            &o->allow_users, &o->deny_users,
-                            &o->accept_env,  &o->set_env,
-                            &o->permit_open};
-    char *texts[] = {
-        o->banner,        o->version_addendum, o->password_file,  o->ciphers,
-        o->macs,          o->kex_algorithms,   o->key_algorithms, o->host_key_algorithms,
-        o->force_command, o->pid_file};
+    string_list *lists[] = {
+        &o->host_keys,    &o->authorized_keys_files, &o->allow_users, &o->deny_users,
+        &o->allow_groups, &o->deny_groups,           &o->accept_env,  &o->set_env,
+        &o->permit_open,  &o->permit_listen};
+    char *texts[] = {o->banner,
+                     o->version_addendum,
+                     o->password_file,
+                     o->ciphers,
+                     o->macs,
+                     o->kex_algorithms,
+                     o->key_algorithms,
+                     o->ca_algorithms,
+                     o->host_key_algorithms,
+                     o->force_command,
+                     o->pid_file,
+                     o->chroot_directory,
+                     o->trusted_ca_keys,
+                     o->principals_file,
+                     o->public_key_options,
+                     o->revoked_keys,
+                     o->permit_environment};
 
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
         list_clear(lists[i]);
@@ -105,7 +133,14 @@ void options_free(options *o)
         free(o->subsystems[i].command);
     }
     free(o->subsystems);
-    memset(o, 0, sizeof *o);
+}
+
+void options_unref(options *o)
+{
+    if (o == NULL || --o->references > 0)
+        return;
+    clear(o);
+    free(o);
 }
 
 /* ---- one line -------------------------------------------------------------------------------- */
@@ -135,26 +170,21 @@ static bool in_comma_list(const char *list, const char *word)
 }
 
 /* A word that only sshd knows. What asks for nothing is taken in silence, what asks for more than
- * there is with a warning; but a restriction that can't be kept is an error. */
+ * there is with a warning. */
 static option_result lacking_line(const lacking_word *lacks, const string_list *words,
                                   option_problem *problem)
 {
     if (words->count == 0)
-        return bad_line(problem, "no value after \"%s\"", lacks->name);
-    if (words->count == 1 && in_comma_list(lacks->harmless, words->items[0]))
+        return bad_line(problem, "no argument after keyword \"%s\"", lacks->name);
+    if (strcmp(lacks->harmless, "*") == 0 ||
+        (words->count == 1 && in_comma_list(lacks->harmless, words->items[0])))
         return OPTION_OK;
-    if (lacks->restricts)
-        return bad_value(problem, "%s is not supported, and to ignore it would be unsafe",
-                         lacks->name);
     (void)bad_line(problem, "%s is not supported: no effect", lacks->name);
     return OPTION_WARNING;
 }
 
 static const keyword *find_keyword(const char *name, size_t *index)
 {
-    for (size_t i = 0; i < sizeof aliases / sizeof aliases[0]; i++)
-        if (strcasecmp(aliases[i][0], name) == 0)
-            name = aliases[i][1];
     for (size_t i = 0; i < keyword_count; i++) {
         if (strcasecmp(keywords[i].name, name) == 0) {
             *index = i;
@@ -164,40 +194,76 @@ static const keyword *find_keyword(const char *name, size_t *index)
     return NULL;
 }
 
-static option_result keyword_line(const keyword *k, size_t index, const option_values *values,
-                                  options *o, option_problem *problem)
+/* Does what was given before keep this line out? */
+static bool too_late(const keyword *k, uint8_t given, option_origin origin)
 {
-    bool repeats = (k->flags & KEYWORD_REPEATS) != 0;
+    if (given == ORIGIN_NONE)
+        return false;
+    return (k->flags & KEYWORD_REPEATS) == 0 ||
+           (origin == ORIGIN_PLAIN && given != (uint8_t)ORIGIN_PLAIN);
+}
 
+static option_result keyword_line(const keyword *k, size_t index, const option_values *values,
+                                  options *o, option_origin origin, option_problem *problem)
+{
     if (values->words->count == 0)
-        return bad_line(problem, "no value after \"%s\"", k->name);
+        return bad_line(problem, "no argument after keyword \"%s\"", k->name);
     if (values->words->count > 1 && (k->flags & (KEYWORD_LIST | KEYWORD_RAW)) == 0)
-        return bad_line(problem, "too many values after \"%s\"", k->name);
-    if (o->given[index] && !repeats) {
+        return bad_line(problem, "keyword %s extra arguments at end of line", k->name);
+    bool server_only = origin == ORIGIN_MATCH && (k->flags & KEYWORD_SERVER) != 0;
+    if (server_only || too_late(k, o->given[index], origin)) {
         /* Still read, so that a mistake in it is told. */
         options scratch;
-        (void)options_init(&scratch);
+        set_defaults(&scratch, o->directory);
         option_result result = k->read(k, values, &scratch, problem);
-        options_free(&scratch);
-        return result;
+        clear(&scratch);
+        if (result != OPTION_OK || !server_only)
+            return result;
+        (void)bad_line(problem, "%s in a Match block is not supported: no effect", k->name);
+        return OPTION_WARNING;
     }
-    o->given[index] = 1;
+    if (o->given[index] == ORIGIN_NONE || origin < o->given[index])
+        o->given[index] = (uint8_t)origin;
     return k->read(k, values, o, problem);
 }
 
-/* `rest` is writable: a raw value ends before its trailing blanks. */
-static option_result named_line(const char *name, char *rest, options *o, option_problem *problem)
+static bool allowed_in_match(const keyword *k, const lacking_word *lacks)
+{
+    return k != NULL ? (k->flags & KEYWORD_MATCH) != 0 : lacks != NULL && lacks->in_match;
+}
+
+bool options_line_may_match(const char *line)
+{
+    char *rest;
+    char *name = text_keyword(line, &rest);
+    size_t index;
+    bool may = false;
+
+    if (name != NULL) {
+        const char *word = word_by_alias(name);
+        may = allowed_in_match(find_keyword(word, &index), lacking_word_find(word));
+    }
+    free(name);
+    return may;
+}
+
+static option_result named_line(const char *name, const char *rest, options *o,
+                                option_origin origin, option_problem *problem)
 {
     size_t index = 0;
-    const keyword *k = find_keyword(name, &index);
-    const lacking_word *lacks = lacking_word_find(name);
+    const keyword *k = find_keyword(word_by_alias(name), &index);
+    const lacking_word *lacks = lacking_word_find(word_by_alias(name));
     string_list words = {NULL, 0};
     option_result result;
 
-    for (size_t end = strlen(rest); end > 0 && isspace((unsigned char)rest[end - 1]); end--)
-        rest[end - 1] = '\0';
+    if (deprecated_word(name)) {
+        (void)bad_line(problem, "Deprecated option %s", name);
+        return origin == ORIGIN_MATCH ? OPTION_BAD_VALUE : OPTION_WARNING;
+    }
     if (k == NULL && lacks == NULL)
-        return bad_line(problem, "unknown configuration word \"%s\"", name);
+        return bad_line(problem, "Bad configuration option: %s", name);
+    if (origin == ORIGIN_MATCH && !allowed_in_match(k, lacks))
+        return bad_value(problem, "Directive '%s' is not allowed within a Match block", name);
 
     int split = text_split(&words, rest);
     if (split == -2 && k != NULL && (k->flags & KEYWORD_RAW) != 0)
@@ -206,33 +272,24 @@ static option_result named_line(const char *name, char *rest, options *o, option
     if (split == -1)
         result = no_memory(problem);
     else if (split != 0)
-        result = bad_line(problem, "%s: a quote is not closed", name);
+        result = bad_line(problem, "%s: invalid quotes", name);
     else if (k != NULL)
-        result = keyword_line(k, index, &values, o, problem);
+        result = keyword_line(k, index, &values, o, origin, problem);
     else
         result = lacking_line(lacks, &words, problem);
     list_clear(&words);
     return result;
 }
 
-option_result options_line(options *o, const char *line, option_problem *problem)
+option_result options_line(options *o, const char *line, option_origin origin,
+                           option_problem *problem)
 {
-    const char *start = text_skip_blanks(line);
-    if (*start == '\0' || *start == '#')
-        return OPTION_OK;
+    char *rest;
+    char *name = text_keyword(line, &rest);
 
-    char *name = text_copy(start);
     if (name == NULL)
         return no_memory(problem);
-    size_t length = strcspn(name, " \t\r\n=");
-    char *rest = name + length;
-    /* "Word value", "Word=value", "Word = value" */
-    rest += strspn(rest, " \t");
-    if (*rest == '=')
-        rest++;
-    rest += strspn(rest, " \t");
-    name[length] = '\0';
-    option_result result = named_line(name, rest, o, problem);
+    option_result result = *name != '\0' ? named_line(name, rest, o, origin, problem) : OPTION_OK;
     free(name);
     return result;
 }
@@ -303,4 +360,40 @@ option_result options_complete(options *o, option_problem *problem)
         default_list(&o->accept_env, "AcceptEnv", o, "LANG", "LC_*") != 0)
         return no_memory(problem);
     return check_chains(o, problem);
+}
+
+/* ---- two sets -------------------------------------------------------------------------------- */
+
+static char *printed(const keyword *k, const options *o)
+{
+    char *text = NULL;
+    size_t length;
+    FILE *out = open_memstream(&text, &length);
+
+    if (out == NULL)
+        return NULL;
+    k->print(k, o, out);
+    return fclose(out) == 0 ? text : (free(text), NULL);
+}
+
+char *options_fixed_differences(const options *a, const options *b)
+{
+    char *names = NULL;
+
+    for (size_t i = 0; i < keyword_count; i++) {
+        const keyword *k = &keywords[i];
+        if ((k->flags & KEYWORD_MATCH) != 0)
+            continue;
+        char *first = printed(k, a);
+        char *second = printed(k, b);
+        if (first != NULL && second != NULL && strcmp(first, second) != 0) {
+            char *longer =
+                names == NULL ? text_copy(k->name) : text_format("%s, %s", names, k->name);
+            free(names);
+            names = longer;
+        }
+        free(first);
+        free(second);
+    }
+    return names;
 }

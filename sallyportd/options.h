@@ -1,6 +1,7 @@
-/* options.h: what the server was told to do: by flags, by `-o`, and one day by a configuration
- * file. One table (keywords.c) names every word, how its value is read, where it goes and how it
- * is printed. Nothing changes after the start, so every thread may read it. */
+/* options.h: one set of settings: the server's own, or those of a connection to which Match blocks
+ * apply. One table (keywords.c) names every word, how its value is read, where it goes and how it
+ * is printed. A set is filled in line by line; once complete it is counted and never changes, so
+ * that work on the thread pool may read it. */
 #ifndef SALLYPORTD_OPTIONS_H
 #define SALLYPORTD_OPTIONS_H
 
@@ -15,8 +16,10 @@
 #define LISTEN_MAX 32
 #define CHAINS_MAX 8       /* alternatives in AuthenticationMethods */
 #define CHAIN_LENGTH_MAX 4 /* methods in one of them */
-#define KEYWORDS_MAX 64
+#define KEYWORDS_MAX 128
 #define NOT_GIVEN UINT32_MAX
+#define REKEY_BYTES_DEFAULT (UINT64_C(1) << 30) /* the library's */
+#define REKEY_SECONDS_DEFAULT 3600
 
 typedef struct listen_address {
     char *host;    /* a name or a numeric address */
@@ -68,7 +71,9 @@ typedef struct subsystem {
 } subsystem;
 
 typedef struct options {
-    uint8_t given[KEYWORDS_MAX]; /* by the keyword's place in the table: the first value stands */
+    unsigned references;
+    uint8_t given[KEYWORDS_MAX]; /* option_origin, by the keyword's place in the table */
+    const char *directory;       /* where relative paths begin; lent */
 
     uint16_t ports[PORTS_MAX];
     size_t port_count;
@@ -85,8 +90,8 @@ typedef struct options {
     uint32_t max_sessions;
     uint32_t startups_begin;
     uint32_t startups_rate;
-    uint32_t startups_full; /* the limit; the two above are only read and printed */
-    char *banner;           /* path, or NULL */
+    uint32_t startups_full;
+    char *banner; /* path, or NULL */
     char *version_addendum;
 
     int public_key_authentication;
@@ -99,6 +104,12 @@ typedef struct options {
     size_t chain_count;
     string_list allow_users;
     string_list deny_users;
+    string_list allow_groups;
+    string_list deny_groups;
+    int refuse_connection;
+    char *chroot_directory;       /* set: we can't keep to it, so nobody is let in */
+    char *public_key_options;     /* PubkeyAuthOptions: about keys that we do not take */
+    uint32_t startups_per_source; /* NOT_GIVEN: no limit */
     uint32_t required_rsa_size;
 
     char *ciphers; /* NULL: the library's default */
@@ -106,11 +117,18 @@ typedef struct options {
     char *kex_algorithms;
     char *host_key_algorithms;
     char *key_algorithms;
+    char *ca_algorithms;
     int compression;
     uint64_t rekey_bytes;   /* 0: the library's default */
     uint32_t rekey_seconds; /* NOT_GIVEN: the library's default; 0: never */
     uint32_t client_alive_seconds;
     uint32_t client_alive_count;
+
+    char *trusted_ca_keys;    /* path, or NULL */
+    char *principals_file;    /* with tokens, or NULL */
+    char *revoked_keys;       /* path, or NULL */
+    char *permit_environment; /* comma-separated patterns; NULL: none */
+    int permit_user_rc;       /* there is no such thing here: warned about where it matters */
 
     string_list accept_env;
     string_list set_env; /* "NAME=value" */
@@ -120,6 +138,14 @@ typedef struct options {
     int tcp_forwarding; /* forward_choice */
     int streamlocal_forwarding;
     string_list permit_open; /* none: any */
+    string_list permit_listen;
+    int gateway_ports; /* sp_gateway */
+    uint32_t bind_mask;
+    int bind_unlink;
+    int agent_forwarding;
+    int x11_forwarding;
+    uint32_t x11_display_offset;
+    int x11_use_localhost;
     subsystem *subsystems;
     size_t subsystem_count;
 
@@ -131,7 +157,7 @@ typedef struct options {
 /* What came of a line. The numbers are sshd's exit codes for the case. */
 typedef enum option_result {
     OPTION_OK = 0,
-    OPTION_WARNING = -1, /* taken note of, but without effect: `problem` says why */
+    OPTION_WARNING = -1, /* known, but without effect, or with another: `problem` says which */
     OPTION_BAD_LINE = 1, /* unknown word, value missing, too many values */
     OPTION_BAD_VALUE = 255,
 } option_result;
@@ -140,15 +166,33 @@ typedef struct option_problem {
     char text[512];
 } option_problem;
 
-/* The defaults. -1: out of memory. */
-int options_init(options *o);
-void options_free(options *o);
+/* Where a line comes from. Lines are given in this order, and the first value of a word stands; of
+ * words that add up, those of ORIGIN_MATCH and ORIGIN_FLAG keep all of ORIGIN_PLAIN out. */
+typedef enum option_origin {
+    ORIGIN_NONE = 0,
+    ORIGIN_MATCH, /* a Match block: not every word is allowed there */
+    ORIGIN_FLAG,  /* -p */
+    ORIGIN_PLAIN, /* -o, or a file outside Match blocks */
+} option_origin;
+
+/* The defaults, with one reference. `directory` must live as long. NULL: out of memory. */
+options *options_new(const char *directory);
+/* Counted on the loop's thread only. */
+options *options_ref(options *o);
+void options_unref(options *o); /* NULL is fine */
+
 /* One line, as "Word value" or "Word=value"; words in any case. */
-option_result options_line(options *o, const char *line, option_problem *problem);
+option_result options_line(options *o, const char *line, option_origin origin,
+                           option_problem *problem);
+/* Is the line's word one that may come in a Match block? */
+bool options_line_may_match(const char *line);
 /* What no single line can tell. Called once, behind the last line. */
 option_result options_complete(options *o, option_problem *problem);
 /* sshd -T's form: lower-case words, one setting a line. */
 int options_print(const options *o, FILE *out);
+/* The names of the words whose printout differs, with commas between; the caller frees it. Looks
+ * at those only that Match can't change. NULL: none, or out of memory. */
+char *options_fixed_differences(const options *a, const options *b);
 
 /* Was this word, by its name in the table, given at all? */
 bool options_is_given(const options *o, const char *name);

@@ -13,15 +13,14 @@
 #define HASH_SIZE 512
 #define PASSWORD_MAX 1024
 
-static bool hash_from_file(const program *p, char hash[HASH_SIZE], char *problem, size_t size)
+static bool hash_from_file(const account *a, const options *o, char hash[HASH_SIZE], char *problem,
+                           size_t size)
 {
-    const file_rules rules = {.strict = p->options->strict_modes != 0,
-                              .secret = true,
-                              .uid = p->account->uid,
-                              .home = p->account->home};
+    const file_rules rules = {
+        .strict = o->strict_modes != 0, .secret = true, .uid = a->uid, .home = a->home};
     size_t length;
     bool absent;
-    char *text = file_read(p->options->password_file, &rules, &length, &absent, problem, size);
+    char *text = file_read(o->password_file, &rules, &length, &absent, problem, size);
 
     if (text == NULL)
         return false;
@@ -31,35 +30,35 @@ static bool hash_from_file(const program *p, char hash[HASH_SIZE], char *problem
         memcpy(hash, text, line);
         hash[line] = '\0';
     } else {
-        (void)snprintf(problem, size, "%s: no password hash in its first line",
-                       p->options->password_file);
+        (void)snprintf(problem, size, "%s: no password hash in its first line", o->password_file);
     }
     explicit_bzero(text, length);
     free(text);
     return fits;
 }
 
-static bool hash_from_shadow(const program *p, char hash[HASH_SIZE], char *problem, size_t size)
+static bool hash_from_shadow(const account *a, char hash[HASH_SIZE], char *problem, size_t size)
 {
     char store[4096];
     struct spwd entry;
     struct spwd *found = NULL;
-    int error = getspnam_r(p->account->name, &entry, store, sizeof store, &found);
+    int error = getspnam_r(a->name, &entry, store, sizeof store, &found);
     bool fits = error == 0 && found != NULL && strlen(found->sp_pwdp) < HASH_SIZE;
 
     if (fits)
         memcpy(hash, found->sp_pwdp, strlen(found->sp_pwdp) + 1);
     else
-        (void)snprintf(problem, size, "the shadow entry of %s can't be read%s%s", p->account->name,
+        (void)snprintf(problem, size, "the shadow entry of %s can't be read%s%s", a->name,
                        error != 0 ? ": " : "", error != 0 ? strerror(error) : "");
     explicit_bzero(store, sizeof store);
     return fits;
 }
 
-static bool load_hash(const program *p, char hash[HASH_SIZE], char *problem, size_t size)
+static bool load_hash(const account *a, const options *o, char hash[HASH_SIZE], char *problem,
+                      size_t size)
 {
-    return p->options->password_file != NULL ? hash_from_file(p, hash, problem, size)
-                                             : hash_from_shadow(p, hash, problem, size);
+    return o->password_file != NULL ? hash_from_file(a, o, hash, problem, size)
+                                    : hash_from_shadow(a, hash, problem, size);
 }
 
 /* Without a shortcut at the first different character. */
@@ -89,7 +88,7 @@ static bool crypt_matches(const char *password, const char *hash)
     return matches;
 }
 
-bool password_check(const program *p, const char *password)
+bool password_check(const account *a, const options *o, const char *password)
 {
     char hash[HASH_SIZE];
     char problem[512];
@@ -97,9 +96,9 @@ bool password_check(const program *p, const char *password)
 
     if (password == NULL || strlen(password) > PASSWORD_MAX)
         return false;
-    if (*password == '\0' && !p->options->permit_empty_passwords)
+    if (*password == '\0' && !o->permit_empty_passwords)
         return false;
-    if (!load_hash(p, hash, problem, sizeof problem)) {
+    if (!load_hash(a, o, hash, problem, sizeof problem)) {
         log_error("No password can be right: %s", problem);
         return false;
     }
@@ -111,15 +110,15 @@ bool password_check(const program *p, const char *password)
     return right;
 }
 
-bool password_hash_available(const program *p)
+bool password_hash_available(const account *a, const options *o)
 {
     char hash[HASH_SIZE];
     char problem[512];
-    bool available = load_hash(p, hash, problem, sizeof problem);
+    bool available = load_hash(a, o, hash, problem, sizeof problem);
 
     if (!available) {
         log_error("Passwords are on, but none can be right: %s", problem);
-    } else if (strlen(hash) < 13 && !(hash[0] == '\0' && p->options->permit_empty_passwords)) {
+    } else if (strlen(hash) < 13 && !(hash[0] == '\0' && o->permit_empty_passwords)) {
         log_error("Passwords are on, but none can be right: the account has none, or is locked");
         available = false;
     }

@@ -6,8 +6,8 @@
 #include "program.h"
 
 /* Takes long, by design of the hashes. Thread: any. */
-bool password_check(const program *p, const char *password);
+bool password_check(const account *a, const options *o, const char *password);
 /* Can any password be right? Else says in the log why not. */
-bool password_hash_available(const program *p);
+bool password_hash_available(const account *a, const options *o);
 
 #endif

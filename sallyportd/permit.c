@@ -1,7 +1,10 @@
-/* permit.c: lists of destinations (PermitOpen). */
+/* permit.c: lists of destinations (PermitOpen) and of places to listen (PermitListen). */
 #include "permit.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+#include "patterns.h"
 
 /* Takes "HOST:PORT" or "[HOST]:PORT" apart: gives the host's place and the port,
  * 0 for `*`. */
@@ -43,7 +46,7 @@ bool permit_valid(const char *entry)
     return split(entry, &host, &length, &port);
 }
 
-static bool entry_allows(const char *entry, const char *wanted, uint16_t wanted_port)
+static bool entry_allows(const char *entry, const char *wanted, uint16_t wanted_port, bool wild)
 {
     const char *host;
     size_t length;
@@ -53,15 +56,30 @@ static bool entry_allows(const char *entry, const char *wanted, uint16_t wanted_
         return false;
     if (length == 1 && *host == '*')
         return true;
-    return strlen(wanted) == length && memcmp(host, wanted, length) == 0;
+    if (!wild)
+        return strlen(wanted) == length && memcmp(host, wanted, length) == 0;
+    char *pattern = text_format("%.*s", (int)length, host);
+    bool matches = pattern != NULL && pattern_matches(pattern, wanted);
+    free(pattern);
+    return matches;
 }
 
-bool permit_allows(const string_list *list, const char *host, uint16_t port)
+static bool list_allows(const string_list *list, const char *host, uint16_t port, bool wild)
 {
     if (list->count == 0)
         return true;
     for (size_t i = 0; i < list->count; i++)
-        if (entry_allows(list->items[i], host, port))
+        if (entry_allows(list->items[i], host, port, wild))
             return true;
     return false;
+}
+
+bool permit_allows(const string_list *list, const char *host, uint16_t port)
+{
+    return list_allows(list, host, port, false);
+}
+
+bool permit_allows_listening(const string_list *list, const char *host, uint16_t port)
+{
+    return list_allows(list, host, port, true);
 }

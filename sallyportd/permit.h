@@ -11,5 +11,7 @@
 bool permit_valid(const char *entry);
 /* An empty list allows everything. Hosts are compared as written: nothing is looked up. */
 bool permit_allows(const string_list *list, const char *host, uint16_t port);
+/* The same for PermitListen, where the host may have wildcards. */
+bool permit_allows_listening(const string_list *list, const char *host, uint16_t port);
 
 #endif

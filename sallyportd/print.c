@@ -42,6 +42,27 @@ void print_number(const keyword *k, const options *o, FILE *out)
     (void)fprintf(out, " %" PRIu32 "\n", *CONST_MEMBER(k, o, uint32_t));
 }
 
+void print_octal(const keyword *k, const options *o, FILE *out)
+{
+    name(k, out);
+    (void)fprintf(out, " 0%" PRIo32 "\n", *CONST_MEMBER(k, o, uint32_t));
+}
+
+void print_environment(const keyword *k, const options *o, FILE *out)
+{
+    const char *patterns = *CONST_MEMBER(k, o, char *);
+
+    line(k, patterns == NULL ? "no" : strcmp(patterns, "*") == 0 ? "yes" : patterns, out);
+}
+
+void print_limit(const keyword *k, const options *o, FILE *out)
+{
+    if (*CONST_MEMBER(k, o, uint32_t) == NOT_GIVEN)
+        line(k, "none", out);
+    else
+        print_number(k, o, out);
+}
+
 void print_text(const keyword *k, const options *o, FILE *out)
 {
     const char *text = *CONST_MEMBER(k, o, char *);
@@ -96,8 +117,8 @@ void print_rekey(const keyword *k, const options *o, FILE *out)
 {
     name(k, out);
     (void)fprintf(out, " %" PRIu64 " %" PRIu32 "\n",
-                  o->rekey_bytes != 0 ? o->rekey_bytes : UINT64_C(1) << 30,
-                  o->rekey_seconds != NOT_GIVEN ? o->rekey_seconds : 3600);
+                  o->rekey_bytes != 0 ? o->rekey_bytes : REKEY_BYTES_DEFAULT,
+                  o->rekey_seconds != NOT_GIVEN ? o->rekey_seconds : REKEY_SECONDS_DEFAULT);
 }
 
 void print_list(const keyword *k, const options *o, FILE *out)

@@ -1,16 +1,17 @@
 /* serve.c: turns the options into the library's, starts the server on the sockets and runs it. */
 #include "serve.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "announce.h"
 #include "daemon.h"
 #include "forward.h"
+#include "inetd.h"
 #include "log.h"
 #include "login.h"
+#include "notify.h"
+#include "reload.h"
 #include "session.h"
 
 /* Zero is "the default" to the library and "none" to sshd's words. */
@@ -25,7 +26,7 @@ static void fill_protocol(sp_protocol_options *to, const options *o, const host_
     to->ciphers = o->ciphers;
     to->macs = o->macs;
     to->compressions = o->compression ? NULL : "none";
-    to->signature_algorithms = o->key_algorithms;
+    to->ca_signature_algorithms = o->ca_algorithms;
     to->login_timeout_ms = o->login_grace_seconds != 0 ? o->login_grace_seconds * 1000 : UINT32_MAX;
     to->keepalive_interval_ms = o->client_alive_seconds * 1000;
     to->keepalive_count = o->client_alive_count != 0 ? o->client_alive_count : UINT32_MAX;
@@ -34,14 +35,14 @@ static void fill_protocol(sp_protocol_options *to, const options *o, const host_
                         : o->rekey_seconds == 0       ? UINT32_MAX
                                                       : o->rekey_seconds;
     to->max_auth_attempts = o->max_auth_tries != 0 ? o->max_auth_tries : 1;
-    to->max_sessions = o->max_sessions;
+    to->max_sessions = UINT32_MAX; /* session.c counts: it depends on who is logged in */
     to->log = log_from_library;
     to->log_level = options_log_level(o);
 }
 
 static int make_server(program *p, const host_keys *keys)
 {
-    const options *o = p->options;
+    const options *o = config_own(p->config);
     sp_server_options to = {SP_SERVER_OPTIONS_INIT};
     sp_server_handlers handlers = {SP_SERVER_HANDLERS_INIT};
     char reason[256] = "";
@@ -52,13 +53,23 @@ static int make_server(program *p, const host_keys *keys)
         if (version == NULL)
             return -1;
     }
+    /* What any Match block accepts; authorize.c looks at the connection's own list. */
+    char *signatures = NULL;
+    if (config_key_algorithms(p->config, &signatures) != 0) {
+        free(version);
+        return -1;
+    }
     fill_protocol(&to.protocol, o, keys, version);
+    to.protocol.signature_algorithms = signatures;
+    to.x11_display_offset = o->x11_display_offset;
+    to.x11_all_addresses = !o->x11_use_localhost;
     to.max_unauthenticated = o->startups_full;
     login_handlers(&handlers);
     session_handlers(&handlers);
     forward_handlers(&handlers);
     int result = sp_server_new(&p->server, &to, &handlers, p, reason, sizeof reason);
     free(version);
+    free(signatures);
     if (result != 0)
         log_error("The server can't be started: %s",
                   *reason != '\0' ? reason : sp_strerror(result));
@@ -81,12 +92,14 @@ static int hand_over_sockets(program *p, listeners *l)
     return 0;
 }
 
-/* -i: the connection is on standard input. */
+/* -i */
 static int serve_standard_input(program *p)
 {
-    int fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
-    int result = fd >= 0 ? sp_server_serve_fd(p->server, fd) : SP_EIO;
+    int fd = inetd_open();
+    if (fd < 0)
+        return SP_EIO;
 
+    int result = sp_server_serve_fd(p->server, fd);
     if (result != 0)
         log_error("Standard input is no connection to serve: %s", sp_strerror(result));
     else
@@ -94,23 +107,36 @@ static int serve_standard_input(program *p)
     return result;
 }
 
-static int run(program *p, const flags *f, const host_keys *keys, listeners *l, int detached)
+static int begin(program *p, const flags *f, const host_keys *keys, listeners *l,
+                 const char *pid_file)
 {
-    daemon_catch_signals(p->server, detached >= 0);
-    if (f->inetd ? serve_standard_input(p) != 0 : hand_over_sockets(p, l) != 0)
+    if (f->inetd)
+        return serve_standard_input(p);
+    if (hand_over_sockets(p, l) != 0 || pid_file_write(pid_file) != 0)
+        return -1;
+    announce_command(p, l, announce_known_hosts(p->account, l, keys) == 0);
+    return 0;
+}
+
+static int run(program *p, const flags *f, const host_keys *keys, listeners *l, int detached,
+               const char *pid_file)
+{
+    bool reloads = !f->inetd && config_has_file(p->config);
+
+    if (reloads && reload_start(p) != 0)
         return 255;
-    if (!f->inetd) {
-        if (pid_file_write(p->options->pid_file) != 0)
-            return 255;
-        announce_command(p, l, announce_known_hosts(p->account, l, keys) == 0);
-    }
+    daemon_catch_signals(p->server, detached < 0 && !reloads);
+    if (begin(p, f, keys, l, pid_file) != 0)
+        return 255;
     log_settled();
     if (detached >= 0)
         daemon_ready(detached, f->to_stderr);
+    notify_ready();
 
     int result = sp_server_run(p->server);
+    notify_stopping();
     if (!f->inetd)
-        pid_file_remove(p->options->pid_file);
+        pid_file_remove(pid_file);
     if (result != 0)
         log_error("The server failed: %s", sp_strerror(result));
     else
@@ -122,10 +148,15 @@ int serve(program *p, const flags *f, const host_keys *keys, listeners *l, int d
 {
     if (make_server(p, keys) != 0)
         return 255;
-    int code = run(p, f, keys, l, detached);
+    options *first = options_ref(config_own(p->config)); /* whatever is read later */
+    int code = run(p, f, keys, l, detached, first->pid_file);
     sp_server *server = p->server;
+    reload_stop();
     daemon_forget_signals();
     sp_server_free(server);
     p->server = NULL;
+    if (f->inetd)
+        inetd_finish();
+    options_unref(first);
     return code;
 }

@@ -38,7 +38,7 @@ static sp_answer pty_requested(sp_channel *channel, sp_request *request, const c
     (void)term;
     (void)size;
     (void)modes;
-    return l != NULL && l->program->options->permit_tty ? SP_ACCEPT : SP_REJECT;
+    return l != NULL && l->options->permit_tty ? SP_ACCEPT : SP_REJECT;
 }
 
 static sp_answer env_requested(sp_channel *channel, sp_request *request, const char *name,
@@ -48,7 +48,7 @@ static sp_answer env_requested(sp_channel *channel, sp_request *request, const c
 
     (void)request;
     (void)value;
-    return l != NULL && environment_accepts(l->program->options, name) ? SP_ACCEPT : SP_REJECT;
+    return l != NULL && environment_accepts(l->options, name) ? SP_ACCEPT : SP_REJECT;
 }
 
 static sp_answer shell_requested(sp_channel *channel, sp_request *request)
@@ -57,11 +57,25 @@ static sp_answer shell_requested(sp_channel *channel, sp_request *request)
     return login_of(channel) != NULL ? SP_ACCEPT : SP_REJECT;
 }
 
+static sp_answer no_subsystem(const char *name)
+{
+    log_info("Subsystem request for %s failed: there is none of that name", name);
+    return SP_REJECT;
+}
+
+/* Also where a key's own command stands for a shell or a subsystem. */
 static sp_answer exec_requested(sp_channel *channel, sp_request *request, const char *command)
 {
+    const login *l = login_of(channel);
+
     (void)request;
     (void)command;
-    return login_of(channel) != NULL ? SP_ACCEPT : SP_REJECT;
+    if (l == NULL)
+        return SP_REJECT;
+    if (sp_channel_get_original_request(channel) == SP_REQUEST_SUBSYSTEM &&
+        subsystem_command(l->options, sp_channel_get_original_command(channel)) == NULL)
+        return no_subsystem(sp_channel_get_original_command(channel));
+    return SP_ACCEPT;
 }
 
 static sp_answer subsystem_requested(sp_channel *channel, sp_request *request, const char *name)
@@ -69,10 +83,27 @@ static sp_answer subsystem_requested(sp_channel *channel, sp_request *request, c
     const login *l = login_of(channel);
 
     (void)request;
-    if (l != NULL && subsystem_command(l->program->options, name) != NULL)
+    if (l != NULL && subsystem_command(l->options, name) != NULL)
         return SP_ACCEPT;
-    log_info("Subsystem request for %s failed: there is none of that name", name);
-    return SP_REJECT;
+    return no_subsystem(name);
+}
+
+static sp_answer agent_requested(sp_channel *channel, sp_request *request)
+{
+    const login *l = login_of(channel);
+
+    (void)request;
+    return l != NULL && l->options->agent_forwarding && !l->options->disable_forwarding ? SP_ACCEPT
+                                                                                        : SP_REJECT;
+}
+
+static sp_answer x11_requested(sp_channel *channel, sp_request *request)
+{
+    const login *l = login_of(channel);
+
+    (void)request;
+    return l != NULL && l->options->x11_forwarding && !l->options->disable_forwarding ? SP_ACCEPT
+                                                                                      : SP_REJECT;
 }
 
 /* ---- the process ----------------------------------------------------------------------------- */
@@ -87,16 +118,35 @@ static void exited(sp_channel *channel, int status, void *data)
         log_debug("A session's process ended with status %d", WEXITSTATUS(status));
 }
 
-/* NULL: a login shell. `*original` is what a forced command stands for. */
+/* What the client asked for; NULL: a shell. */
+static const char *asked_command(const options *o, const sp_channel *channel)
+{
+    switch (sp_channel_get_original_request(channel)) {
+    case SP_REQUEST_SHELL:
+        return NULL;
+    case SP_REQUEST_EXEC:
+        return sp_channel_get_original_command(channel);
+    case SP_REQUEST_SUBSYSTEM:
+        return subsystem_command(o, sp_channel_get_original_command(channel));
+    default:
+        break; /* no key forces anything */
+    }
+    const char *name = sp_channel_get_subsystem(channel);
+    return name != NULL ? subsystem_command(o, name) : sp_channel_get_command(channel);
+}
+
+/* NULL: a login shell. `*original` is what a forced command stands for; ForceCommand comes before
+ * that of a key. */
 static const char *choose_command(const options *o, const sp_channel *channel,
                                   const char **original)
 {
-    const char *name = sp_channel_get_subsystem(channel);
-    const char *command =
-        name != NULL ? subsystem_command(o, name) : sp_channel_get_command(channel);
+    const char *asked = asked_command(o, channel);
+    const char *forced = o->force_command;
 
-    *original = o->force_command != NULL ? command : NULL;
-    return o->force_command != NULL ? o->force_command : command;
+    if (forced == NULL && sp_channel_get_original_request(channel) != 0)
+        forced = sp_channel_get_command(channel);
+    *original = forced != NULL ? asked : NULL;
+    return forced != NULL ? forced : asked;
 }
 
 /* sshd's order: the shell reads its profile when its own name begins with a dash. */
@@ -130,7 +180,7 @@ static int start_process(sp_channel *channel, const login *l)
 {
     const program *p = l->program;
     const char *original;
-    const char *command = choose_command(p->options, channel, &original);
+    const char *command = choose_command(l->options, channel, &original);
     string_list arguments = {NULL, 0};
     string_list environment = {NULL, 0};
     sp_spawn_options spawn = {SP_SPAWN_OPTIONS_INIT};
@@ -172,21 +222,37 @@ static void session_started(sp_channel *channel)
     (void)sp_channel_exit(channel, 1);
 }
 
+static void session_lost(sp_channel *channel, const sp_conn_error *error)
+{
+    const struct sp_conn *conn = sp_channel_conn(channel);
+    login *l = conn != NULL ? sp_conn_data(conn) : NULL;
+
+    (void)error;
+    if (l != NULL && l->sessions > 0)
+        l->sessions--;
+}
+
 static sp_answer session_requested(sp_conn *conn, sp_open *open)
 {
     static const sp_session_handlers handlers = {
         SP_SESSION_HANDLERS_INIT,           .pty_requested = pty_requested,
         .env_requested = env_requested,     .shell_requested = shell_requested,
         .exec_requested = exec_requested,   .subsystem_requested = subsystem_requested,
-        .session_started = session_started,
+        .agent_requested = agent_requested, .x11_requested = x11_requested,
+        .session_started = session_started, .connection_lost = session_lost,
     };
-    const login *l = sp_conn_data(conn);
+    login *l = sp_conn_data(conn);
 
-    /* 0 means no limit of its own to the library. */
-    if (l == NULL || l->program->options->max_sessions == 0)
+    if (l == NULL || l->sessions >= l->options->max_sessions) {
+        log_info("Session refused: MaxSessions are open");
         return sp_answered(
-            sp_open_refuse(open, SP_OPEN_ADMINISTRATIVELY_PROHIBITED, "no sessions allowed"));
-    return sp_answered(sp_open_session(open, &handlers, NULL, NULL));
+            sp_open_refuse(open, SP_OPEN_ADMINISTRATIVELY_PROHIBITED, "no more sessions allowed"));
+    }
+    l->sessions++;
+    if (sp_open_session(open, &handlers, NULL, NULL) == 0)
+        return SP_ANSWERED;
+    l->sessions--;
+    return SP_REJECT;
 }
 
 void session_handlers(sp_server_handlers *handlers)

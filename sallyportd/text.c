@@ -85,8 +85,20 @@ const char *text_skip_blanks(const char *text)
     return text + strspn(text, " \t\r\n");
 }
 
-/* Copies one word from `*at` to `out`, without its quotes. False: a quote is not closed. */
-static bool take_word(const char **at, char *out)
+void text_cut_trailing_blanks(char *text)
+{
+    for (size_t end = strlen(text); end > 0 && strchr(" \t\r\n\f\v", text[end - 1]) != NULL; end--)
+        text[end - 1] = '\0';
+}
+
+void text_lower(char *text)
+{
+    for (; *text != '\0'; text++)
+        if (*text >= 'A' && *text <= 'Z')
+            *text = (char)(*text - 'A' + 'a');
+}
+
+bool text_take_word(const char **at, char *out)
 {
     const char *from = *at;
     char quote = 0;
@@ -114,13 +126,31 @@ int text_split(string_list *words, const char *line)
 
     for (line = text_skip_blanks(line); result == 0 && *line != '\0' && *line != '#';
          line = text_skip_blanks(line)) {
-        if (!take_word(&line, word))
+        if (!text_take_word(&line, word))
             result = -2;
         else
             result = list_add(words, word);
     }
     free(word);
     return result;
+}
+
+char *text_keyword(const char *line, char **rest)
+{
+    char *name = text_copy(text_skip_blanks(line));
+
+    if (name == NULL)
+        return NULL;
+    text_cut_trailing_blanks(name);
+    if (*name == '#')
+        *name = '\0';
+    char *end = name + strcspn(name, " \t\r\n=");
+    *rest = end + strspn(end, " \t");
+    if (**rest == '=')
+        ++*rest;
+    *rest += strspn(*rest, " \t");
+    *end = '\0';
+    return name;
 }
 
 char *text_quote(const char *word)

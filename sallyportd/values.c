@@ -1,12 +1,10 @@
 /* values.c: readers of single values: flags, numbers, times, sizes, paths, ports and addresses. */
 #include <ctype.h>
 #include <errno.h>
-#include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
 #include "keywords.h"
 
@@ -131,10 +129,9 @@ option_result read_time(const keyword *k, const option_values *values, options *
     return OPTION_OK;
 }
 
-option_result place_path(const keyword *k, const char *word, char **place, option_problem *problem)
+option_result place_path(const keyword *k, const options *o, const char *word, char **place,
+                         option_problem *problem)
 {
-    char directory[PATH_MAX];
-
     if (strcasecmp(word, "none") == 0) {
         free(*place);
         *place = NULL;
@@ -145,15 +142,15 @@ option_result place_path(const keyword *k, const char *word, char **place, optio
     /* The server leaves its directory when it detaches. */
     if (*word == '/')
         return replace_text(place, text_copy(word), problem);
-    if (getcwd(directory, sizeof directory) == NULL)
+    if (o->directory == NULL)
         return bad_value(problem, "%s: can't tell the current directory", k->name);
-    return replace_text(place, text_format("%s/%s", directory, word), problem);
+    return replace_text(place, text_format("%s/%s", o->directory, word), problem);
 }
 
 option_result read_path(const keyword *k, const option_values *values, options *o,
                         option_problem *problem)
 {
-    return place_path(k, values->words->items[0], MEMBER(k, o, char *), problem);
+    return place_path(k, o, values->words->items[0], MEMBER(k, o, char *), problem);
 }
 
 option_result read_text(const keyword *k, const option_values *values, options *o,
@@ -171,6 +168,100 @@ option_result read_text(const keyword *k, const option_values *values, options *
         if (iscntrl((unsigned char)*c) && *c != '\t')
             return bad_value(problem, "%s: control characters", k->name);
     return replace_text(place, text_copy(values->rest), problem);
+}
+
+/* "0177" */
+option_result read_octal(const keyword *k, const option_values *values, options *o,
+                         option_problem *problem)
+{
+    const char *word = values->words->items[0];
+    unsigned long mask = strtoul(word, NULL, 8);
+
+    if (strspn(word, "01234567") != strlen(word) || *word == '\0' || mask > 0777)
+        return bad_value(problem, "%s must be an octal number up to 0777, not '%s'", k->name, word);
+    *MEMBER(k, o, uint32_t) = (uint32_t)mask;
+    return OPTION_OK;
+}
+
+/* One word as it is, or none. */
+option_result read_word(const keyword *k, const option_values *values, options *o,
+                        option_problem *problem)
+{
+    const char *word = values->words->items[0];
+    char **place = MEMBER(k, o, char *);
+
+    if (strcasecmp(word, "none") != 0)
+        return replace_text(place, text_copy(word), problem);
+    free(*place);
+    *place = NULL;
+    return OPTION_OK;
+}
+
+/* yes, no, or patterns. */
+option_result read_environment(const keyword *k, const option_values *values, options *o,
+                               option_problem *problem)
+{
+    const char *word = values->words->items[0];
+    char **place = MEMBER(k, o, char *);
+
+    if (strcasecmp(word, "yes") == 0 || strcasecmp(word, "true") == 0)
+        return replace_text(place, text_copy("*"), problem);
+    if (strcasecmp(word, "no") != 0 && strcasecmp(word, "false") != 0)
+        return replace_text(place, text_copy(word), problem);
+    free(*place);
+    *place = NULL;
+    return OPTION_OK;
+}
+
+/* All of them are about keys in FIDO devices, which this server does not take. */
+option_result read_key_options(const keyword *k, const option_values *values, options *o,
+                               option_problem *problem)
+{
+    static const char *const known[] = {"none", "touch-required", "verify-required"};
+    const string_list *words = values->words;
+
+    for (size_t i = 0; i < words->count; i++) {
+        bool found = false;
+        for (size_t j = 0; j < sizeof known / sizeof known[0]; j++)
+            found = found || strcasecmp(known[j], words->items[i]) == 0;
+        if (!found)
+            return bad_value(problem, "%s: unknown option '%s'", k->name, words->items[i]);
+    }
+    return read_text(k, values, o, problem);
+}
+
+/* What we can't keep to, and must not pass over: access.c lets nobody in. */
+option_result read_restriction(const keyword *k, const option_values *values, options *o,
+                               option_problem *problem)
+{
+    const char *value = (k->flags & KEYWORD_RAW) != 0 ? values->rest : values->words->items[0];
+    char **place = MEMBER(k, o, char *);
+
+    if (strcasecmp(value, "none") == 0) {
+        free(*place);
+        *place = NULL;
+        return OPTION_OK;
+    }
+    option_result result = replace_text(place, text_copy(value), problem);
+    if (result != OPTION_OK)
+        return result;
+    (void)bad_value(problem, "%s is not supported: whom it concerns is not let in", k->name);
+    return OPTION_WARNING;
+}
+
+/* A number, or none. */
+option_result read_limit(const keyword *k, const option_values *values, options *o,
+                         option_problem *problem)
+{
+    const char *word = values->words->items[0];
+    const char *end;
+    uint64_t number = NOT_GIVEN;
+
+    if (strcasecmp(word, "none") != 0 &&
+        (!parse_number(word, 1000000, &number, &end) || *end != '\0' || number == 0))
+        return bad_value(problem, "%s must be a number or none, not '%s'", k->name, word);
+    *MEMBER(k, o, uint32_t) = (uint32_t)number;
+    return OPTION_OK;
 }
 
 static bool parse_port(const char *text, uint16_t *port)

@@ -83,6 +83,9 @@ SP_API const sp_key *sp_auth_ca_key(const sp_auth *auth);
 /* validate_ca_key: well-formed, its CA's signature, dates and options are good; its principals were
  * not compared yet. */
 SP_API const sp_cert *sp_auth_cert(const sp_auth *auth);
+/* The algorithm that the client proves its key with, as it names it: "rsa-sha2-512", or with a
+ * certificate "rsa-sha2-512-cert-v01@openssh.com" (RFC 8332 3). */
+SP_API const char *sp_auth_algorithm(const sp_auth *auth);
 SP_API bool sp_auth_key_signed(const sp_auth *auth); /* false: the client only asks about the key */
 SP_API size_t sp_auth_response_count(const sp_auth *auth);
 SP_API const char *sp_auth_response(const sp_auth *auth, size_t index); /* NULL past the end */

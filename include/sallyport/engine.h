@@ -110,9 +110,10 @@ typedef struct sp_event {
         } debug;
         struct {
             const char *username;
-            const sp_key *key;    /* AUTH_PUBLIC_KEY; reference it to keep it */
-            bool signed_request;  /* AUTH_PUBLIC_KEY: false for a query */
-            const char *password; /* AUTH_PASSWORD, AUTH_CHANGE_PASSWORD: the (old) password */
+            const sp_key *key;     /* AUTH_PUBLIC_KEY; reference it to keep it */
+            bool signed_request;   /* AUTH_PUBLIC_KEY: false for a query */
+            const char *algorithm; /* likewise: as the client names it */
+            const char *password;  /* AUTH_PASSWORD, AUTH_CHANGE_PASSWORD: the (old) password */
             const char *new_password;
             const char *language; /* AUTH_KBDINT */
             const char *submethods;
@@ -273,6 +274,8 @@ SP_API int sp_engine_send_debug(sp_engine *engine, const char *text, const char 
 SP_API int sp_engine_send_ignore(sp_engine *engine, size_t length);
 /* Sends DISCONNECT and ends; SP_EVENT_CLOSED follows. */
 SP_API int sp_engine_disconnect(sp_engine *engine, uint32_t code, const char *text);
+/* See sp_limits. SP_EINVAL: rekey_bytes below 16. */
+SP_API int sp_engine_set_limits(sp_engine *engine, const sp_limits *limits);
 /* Starts a key exchange unless one is running. SP_ESTATE before the first has ended. */
 SP_API int sp_engine_rekey(sp_engine *engine);
 /* The name that authentication succeeded for, or is being tried; NULL before. */
@@ -349,6 +352,9 @@ SP_API int sp_engine_write_eof(sp_engine *engine, uint32_t channel);
 SP_API size_t sp_engine_write_buffered(const sp_engine *engine, uint32_t channel);
 SP_API int sp_engine_pause_reading(sp_engine *engine, uint32_t channel);
 SP_API int sp_engine_resume_reading(sp_engine *engine, uint32_t channel);
+/* What the client has sent before its CLOSE is delivered before CHANNEL_CLOSED even while reading
+ * is paused, all at once. Without this a paused channel gives it up. */
+SP_API int sp_engine_deliver_all(sp_engine *engine, uint32_t channel);
 /* Exit status or signal (4254 6.10), once, then EOF and close when all is sent. */
 SP_API int sp_engine_exit(sp_engine *engine, uint32_t channel, uint32_t status);
 SP_API int sp_engine_exit_with_signal(sp_engine *engine, uint32_t channel, const char *name,

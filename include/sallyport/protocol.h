@@ -164,6 +164,20 @@ typedef struct sp_protocol_options {
 
 #define SP_PROTOCOL_OPTIONS_INIT .size = sizeof(sp_protocol_options)
 
+/* Limits of one connection in place of its server's (sp_conn_set_limits). 0: as it is. */
+typedef struct sp_limits {
+    size_t size;
+    uint32_t max_auth_attempts;     /* failures, those that were counted included */
+    uint32_t keepalive_interval_ms; /* UINT32_MAX: no keepalives */
+    uint32_t keepalive_count;
+    uint64_t rekey_bytes;   /* 16 at the least */
+    uint32_t rekey_seconds; /* from the last key exchange; UINT32_MAX: never by time */
+} sp_limits;
+#define SP_LIMITS_INIT                                                                             \
+    {                                                                                              \
+        .size = sizeof(sp_limits)                                                                  \
+    }
+
 /* The default of an algorithm list, or NULL for an unknown kind. Kinds: "kex", "key" (host key),
  * "cipher", "mac", "compression", "sig" (public key authentication), "ca-sig" (certificates'
  * signers). Thread: any. */

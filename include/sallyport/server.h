@@ -238,6 +238,9 @@ SP_API int sp_conn_send_auth_banner(sp_conn *conn, const char *text, const char 
 SP_API int sp_conn_send_debug(sp_conn *conn, const char *text, const char *language,
                               bool always_display);
 SP_API int sp_conn_rekey(sp_conn *conn);
+/* Limits for this connection in place of the server's: for a user's, from begin_auth. Errors:
+ * SP_EINVAL, SP_ECONN. */
+SP_API int sp_conn_set_limits(sp_conn *conn, const sp_limits *limits);
 
 /* ---- keys and certificates of clients (sshd(8) AUTHORIZED_KEYS; OpenSSH PROTOCOL.certkeys) ----
  */

@@ -68,12 +68,14 @@ static void fill_event(const spa_auth *a, sp_event *event)
     case SP_EVENT_AUTH_PUBLIC_KEY:
         event->u.auth.key = q->key;
         event->u.auth.signed_request = q->is_signed;
+        event->u.auth.algorithm = q->algorithm->name;
         break;
     case SP_EVENT_AUTH_CA_KEY:
         event->u.auth.key = q->key;
         event->u.auth.cert = q->cert;
         event->u.auth.ca_key = sp_cert_ca_key(q->cert);
         event->u.auth.signed_request = q->is_signed;
+        event->u.auth.algorithm = q->algorithm->name;
         break;
     case SP_EVENT_AUTH_CHANGE_PASSWORD:
         event->u.auth.new_password = spa_kept(q, q->new_password_at);
@@ -197,7 +199,7 @@ static int take_request(spa_auth *a, spb_reader *r)
     spa_request next;
     bool waiting = a->state == SPA_WAITING;
     spa_request *place = waiting ? &a->parked : &a->request;
-    uint32_t limit = spt_config(a->transport)->options.max_auth_attempts;
+    uint32_t limit = spt_limits(a->transport)->max_auth_attempts;
 
     if (a->requests >= SPA_EXTRA_REQUESTS && a->requests - SPA_EXTRA_REQUESTS >= limit)
         return spt_fail(a->transport, SP_EAUTH, SP_DISCONNECT_PROTOCOL_ERROR,

@@ -64,7 +64,7 @@ bool spa_count_failure(spa_auth *a, spa_request *q)
         q->counted = true;
         a->failures++;
     }
-    return a->failures < spt_config(a->transport)->options.max_auth_attempts;
+    return a->failures < spt_limits(a->transport)->max_auth_attempts;
 }
 
 bool spa_key_done(const spa_auth *a, const sp_key *key)

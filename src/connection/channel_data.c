@@ -5,7 +5,8 @@
 
 bool spn_may_deliver(const spn_channel *ch)
 {
-    return ch->start == SPN_RUNNING && !ch->paused &&
+    bool paused = ch->paused && !(ch->deliver_all && ch->state == SPN_CLOSED);
+    return ch->start == SPN_RUNNING && !paused &&
            (ch->state == SPN_OPEN || ch->state == SPN_CLOSED);
 }
 
@@ -92,6 +93,15 @@ int spn_pause_reading(spn_connection *c, uint32_t channel)
         return result;
     ch->paused = true;
     return 0;
+}
+
+int spn_deliver_all(spn_connection *c, uint32_t channel)
+{
+    spn_channel *ch;
+    int result = spn_find_open(c, channel, &ch);
+    if (result == 0)
+        ch->deliver_all = true;
+    return result;
 }
 
 int spn_resume_reading(spn_connection *c, uint32_t channel)

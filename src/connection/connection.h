@@ -55,9 +55,11 @@ ptrdiff_t spn_write(spn_connection *c, uint32_t channel, uint32_t type, const vo
                     size_t length);
 int spn_write_eof(spn_connection *c, uint32_t channel);
 size_t spn_write_buffered(const spn_connection *c, uint32_t channel);
-/* A paused channel holds data and EOF. At the client's CLOSE what is held is dropped. */
+/* A paused channel holds data and EOF. At the client's CLOSE what is held is dropped, or delivered
+ * if that was asked for. */
 int spn_pause_reading(spn_connection *c, uint32_t channel);
 int spn_resume_reading(spn_connection *c, uint32_t channel);
+int spn_deliver_all(spn_connection *c, uint32_t channel);
 int spn_exit(spn_connection *c, uint32_t channel, uint32_t status);
 int spn_exit_with_signal(spn_connection *c, uint32_t channel, const char *name, bool core_dumped,
                          const char *message, const char *language);

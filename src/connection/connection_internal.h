@@ -193,6 +193,7 @@ struct spn_channel {
     spn_output output;
     spn_note note;
     bool paused;       /* the application reads no more for now */
+    bool deliver_all;  /* but after the peer's CLOSE it takes the rest */
     bool eow_sent;     /* we told the peer that we read no more */
     bool eow_received; /* the peer reads no more of the normal stream */
     bool pty;

@@ -1,6 +1,7 @@
 /* What the application asks of an engine: answers, routed by the tag in the question's top byte,
  * and calls on the connection and its channels. */
 #include "engine/engine_internal.h"
+#include <string.h>
 
 #define TAG_AUTH 1u
 #define TAG_CONNECTION 2u
@@ -108,6 +109,18 @@ int sp_engine_rekey(sp_engine *e)
     return over(e) ? SP_ECONN : spt_rekey(e->transport);
 }
 
+int sp_engine_set_limits(sp_engine *e, const sp_limits *limits)
+{
+    sp_limits set = {.size = 0};
+
+    if (over(e))
+        return SP_ECONN;
+    if (limits == NULL || limits->size == 0)
+        return SP_EINVAL;
+    memcpy(&set, limits, limits->size < sizeof set ? limits->size : sizeof set);
+    return spt_set_limits(e->transport, &set);
+}
+
 const char *sp_engine_username(const sp_engine *e)
 {
     return e->auth == NULL ? NULL : spa_username(e->auth);
@@ -184,6 +197,12 @@ size_t sp_engine_write_buffered(const sp_engine *e, uint32_t channel)
 {
     const spn_connection *c = channels(e);
     return c == NULL ? 0 : spn_write_buffered(c, channel);
+}
+
+int sp_engine_deliver_all(sp_engine *e, uint32_t channel)
+{
+    spn_connection *c = channels(e);
+    return c == NULL ? SP_ECONN : spn_deliver_all(c, channel);
 }
 
 int sp_engine_pause_reading(sp_engine *e, uint32_t channel)

@@ -278,7 +278,7 @@ int sp_engine_next_event(sp_engine *e, sp_event *event)
 
 static uint64_t keepalive_deadline(const sp_engine *e)
 {
-    uint32_t interval = e->config->options.keepalive_interval_ms;
+    uint32_t interval = spt_limits(e->transport)->keepalive_interval_ms;
     uint64_t last = spt_last_received(e->transport);
 
     if (interval == 0 || e->connection == NULL)
@@ -311,7 +311,7 @@ static void check_keepalive(sp_engine *e, uint64_t now)
         return;
     if (spt_last_received(e->transport) >= e->keepalive_sent)
         e->keepalives = 0;
-    if (e->keepalives >= e->config->options.keepalive_count) {
+    if (e->keepalives >= spt_limits(e->transport)->keepalive_count) {
         (void)spt_fail(e->transport, SP_ETIMEDOUT, SP_DISCONNECT_CONNECTION_LOST,
                        "the client does not answer");
         return;

@@ -263,6 +263,11 @@ const sp_cert *sp_auth_cert(const sp_auth *auth)
     return auth->cert;
 }
 
+const char *sp_auth_algorithm(const sp_auth *auth)
+{
+    return auth->algorithm;
+}
+
 bool sp_auth_key_signed(const sp_auth *auth)
 {
     return auth->key_signed;

@@ -105,6 +105,7 @@ static sp_auth *make_auth(sp_conn *conn, const sp_event *event)
     if (event->u.auth.key != NULL) {
         auth->key = sp_key_ref(event->u.auth.key);
         auth->key_signed = event->u.auth.signed_request;
+        auth->algorithm = event->u.auth.algorithm;
     }
     if (event->u.auth.ca_key != NULL)
         auth->ca_key = sp_key_ref(event->u.auth.ca_key);

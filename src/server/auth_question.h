@@ -14,8 +14,9 @@ struct sp_auth {
     sps_question q;
     sp_event_type event;
     bool key_signed;
-    bool as_password;     /* the password is a response to our own keyboard-interactive prompt */
-    const char *username; /* strings live behind the struct and are wiped with it */
+    const char *algorithm; /* of the configuration's table */
+    bool as_password;      /* the password is a response to our own keyboard-interactive prompt */
+    const char *username;  /* strings live behind the struct and are wiped with it */
     const char *password;
     const char *new_password;
     const char *language;

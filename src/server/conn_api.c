@@ -204,6 +204,12 @@ int sp_conn_rekey(sp_conn *conn)
     return engine == NULL ? SP_ECONN : touched(conn, sp_engine_rekey(engine));
 }
 
+int sp_conn_set_limits(sp_conn *conn, const sp_limits *limits)
+{
+    sp_engine *engine = sps_conn_engine(conn);
+    return engine == NULL ? SP_ECONN : touched(conn, sp_engine_set_limits(engine, limits));
+}
+
 int sp_conn_disconnect(sp_conn *conn, uint32_t code, const char *reason)
 {
     sp_engine *engine = sps_conn_engine(conn);

@@ -8,6 +8,9 @@
 #include <unistd.h>
 
 #define FLUSH_MS 60000u /* for the client's last bytes, when it has closed the channel */
+/* Of these bytes, in one channel (its window bounds them) and in all of a server's together. */
+#define PENDING_MAX ((size_t)256 * 1024 * 1024)
+#define FLUSH_MAX ((size_t)64 * 1024 * 1024)
 
 typedef struct relay {
     spb_link link;
@@ -17,6 +20,7 @@ typedef struct relay {
     spl_timer *timer;
     spb_buffer left;    /* from the socket, not taken by the channel yet */
     spb_buffer pending; /* from the channel, not taken by the socket yet */
+    size_t flushing;    /* what of `pending` the server has counted */
     bool paused;        /* the channel's write buffer is full */
     bool held;          /* the channel's reading is paused */
     bool client_ended;  /* EOF came; the socket is told behind `pending` */
@@ -28,6 +32,7 @@ typedef struct relay {
 static void relay_free(relay *r)
 {
     const spb_env *env = &r->server->env;
+    r->server->flushing -= r->flushing;
     spl_watch_close(r->watch);
     spl_timer_close(r->timer);
     spb_buffer_free(&r->left);
@@ -204,6 +209,9 @@ static void socket_ready(void *data, unsigned events)
 
 static void on_started(sp_channel *channel)
 {
+    sp_engine *engine = sps_channel_engine(channel);
+    if (engine != NULL)
+        (void)sp_engine_deliver_all(engine, channel->number);
     on_resume(channel); /* there may be something that comes first */
 }
 
@@ -218,10 +226,13 @@ static void on_lost(sp_channel *channel, const sp_conn_error *error)
     relay *r = sp_channel_data(channel);
     r->channel = NULL;
     if (error != NULL || r->pending.length == 0 ||
+        r->pending.length > FLUSH_MAX - r->server->flushing ||
         spl_timer_new(&r->timer, r->server->loop, flushed_too_late, r) != 0) {
         relay_free(r);
         return;
     }
+    r->flushing = r->pending.length;
+    r->server->flushing += r->flushing;
     spl_timer_start(r->timer, FLUSH_MS, 0);
     wait_for(r);
 }
@@ -242,7 +253,7 @@ sp_channel *sps_relay_new(sp_server *server, int fd)
     }
     r->server = server;
     spb_buffer_init(&r->left, &server->env, SPL_SCRATCH);
-    spb_buffer_init(&r->pending, &server->env, SPL_SCRATCH);
+    spb_buffer_init(&r->pending, &server->env, PENDING_MAX);
     spb_list_append(&server->relays, &r->link);
     r->channel = sps_channel_new(server->queue, &relay_handlers, r);
     if (r->channel == NULL) {

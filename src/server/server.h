@@ -69,6 +69,7 @@ struct sp_server {
     spb_link timers;
     spb_link processes;
     spb_link relays;
+    size_t flushing; /* bytes of relays whose channels are closed */
     spb_link waiters;
     spb_link directs; /* functions that run (direct.h) */
     spl_fiber_pool *fiber_pool;

@@ -213,8 +213,7 @@ int spt_newkeys_received(spt_transport *t)
     t->ext_info_due = !t->first_kex_done;
     t->first_kex_done = true;
     spt_kex_free(t);
-    if (t->config->options.rekey_seconds != UINT32_MAX)
-        t->rekey_at = t->now + (uint64_t)t->config->options.rekey_seconds * 1000;
+    t->keys_at = t->now;
     t->writable = true;
     spb_log(spt_env(t), SP_LOG_DEBUG, "new keys: %s %s in %s out %s%s", t->kex_name, t->host->name,
             t->in.cipher->name, t->out.cipher->name, t->strict ? " strict" : "");
@@ -228,11 +227,18 @@ const char *spt_rsa_signature(const spt_transport *t)
     return t->rsa_sha2_256 && !t->rsa_sha2_512 ? "rsa-sha2-256" : "rsa-sha2-512";
 }
 
+uint64_t spt_rekey_deadline(const spt_transport *t)
+{
+    if (!t->first_kex_done || t->limits.rekey_seconds == UINT32_MAX)
+        return UINT64_MAX;
+    return t->keys_at + (uint64_t)t->limits.rekey_seconds * 1000;
+}
+
 /* Time, bytes or packets enough for new keys? And is a signature overdue? Before login another
  * clock runs for everything. */
 int spt_check_rekey(spt_transport *t)
 {
-    uint64_t limit = t->config->options.rekey_bytes;
+    uint64_t limit = t->limits.rekey_bytes;
 
     if (t->error == NULL && t->kex_state == KEX_WAIT_SIGN && t->authenticated &&
         t->now >= t->kex->sign_deadline)
@@ -240,7 +246,7 @@ int spt_check_rekey(spt_transport *t)
     if (t->kex_state != KEX_IDLE || !t->first_kex_done || !t->authenticated || t->error != NULL)
         return 0;
     if (t->in.bytes >= limit || t->out.bytes >= limit || t->in.packets >= REKEY_PACKETS ||
-        t->out.packets >= REKEY_PACKETS || t->now >= t->rekey_at)
+        t->out.packets >= REKEY_PACKETS || t->now >= spt_rekey_deadline(t))
         return spt_kex_start(t);
     return 0;
 }

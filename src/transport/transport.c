@@ -8,6 +8,41 @@
 #define ERROR_TEXT_MAX 512
 #define MESSAGE_LIMIT ((size_t)256 * 1024)
 
+static void set_limits_of(spt_transport *t, const sp_protocol_options *options)
+{
+    t->limits = (sp_limits){.size = sizeof(sp_limits),
+                            .max_auth_attempts = options->max_auth_attempts,
+                            .keepalive_interval_ms = options->keepalive_interval_ms,
+                            .keepalive_count = options->keepalive_count,
+                            .rekey_bytes = options->rekey_bytes,
+                            .rekey_seconds = options->rekey_seconds};
+}
+
+const sp_limits *spt_limits(const spt_transport *t)
+{
+    return &t->limits;
+}
+
+int spt_set_limits(spt_transport *t, const sp_limits *limits)
+{
+    sp_limits *to = &t->limits;
+
+    if (limits->rekey_bytes != 0 && limits->rekey_bytes < 16)
+        return SP_EINVAL;
+    if (limits->max_auth_attempts != 0)
+        to->max_auth_attempts = limits->max_auth_attempts;
+    if (limits->keepalive_interval_ms != 0)
+        to->keepalive_interval_ms =
+            limits->keepalive_interval_ms == UINT32_MAX ? 0 : limits->keepalive_interval_ms;
+    if (limits->keepalive_count != 0)
+        to->keepalive_count = limits->keepalive_count;
+    if (limits->rekey_bytes != 0)
+        to->rekey_bytes = limits->rekey_bytes;
+    if (limits->rekey_seconds != 0)
+        to->rekey_seconds = limits->rekey_seconds;
+    return 0;
+}
+
 int spt_new(spt_transport **out, sp_config *config, sp_pool *pool, uint64_t now_ms)
 {
     const spb_env *env = &config->env;
@@ -20,7 +55,7 @@ int spt_new(spt_transport **out, sp_config *config, sp_pool *pool, uint64_t now_
     t->pool = pool;
     t->now = now_ms;
     t->last_received = now_ms;
-    t->rekey_at = UINT64_MAX;
+    set_limits_of(t, &config->options);
     t->in.compression = "none";
     t->out.compression = "none";
     spb_buffer_init(&t->message, env, MESSAGE_LIMIT);
@@ -253,7 +288,7 @@ uint64_t spt_deadline(const spt_transport *t)
         return UINT64_MAX;
     if (t->kex_state == KEX_WAIT_SIGN)
         return t->kex->sign_deadline;
-    return t->kex_state == KEX_IDLE ? t->rekey_at : UINT64_MAX;
+    return t->kex_state == KEX_IDLE ? spt_rekey_deadline(t) : UINT64_MAX;
 }
 
 uint64_t spt_last_received(const spt_transport *t)

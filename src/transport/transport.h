@@ -16,6 +16,10 @@ const char *spt_peer_version(const spt_transport *t);
 /* How an RSA host key signs for this client outside of the exchange (OpenSSH PROTOCOL 2.5). */
 const char *spt_rsa_signature(const spt_transport *t);
 const sp_config *spt_config(const spt_transport *t);
+/* The limits in force: the configuration's, or those set for this connection. Each member has its
+ * value: keepalive_interval_ms 0 is none, rekey_seconds UINT32_MAX never. */
+const sp_limits *spt_limits(const spt_transport *t);
+int spt_set_limits(spt_transport *t, const sp_limits *limits); /* 0, or SP_EINVAL */
 const spb_env *spt_env(const spt_transport *t);
 spb_pool *spt_pool(const spt_transport *t);
 uint64_t spt_now(const spt_transport *t);

@@ -70,6 +70,7 @@ typedef struct spt_chunk {
 
 struct spt_transport {
     sp_config *config;
+    sp_limits limits;
     sp_pool *pool;
     uint64_t now;
     uint64_t last_received;
@@ -92,7 +93,7 @@ struct spt_transport {
     const char *kex_name;
     const spt_host_algorithm *host;  /* of the last exchange */
     bool rsa_sha2_512, rsa_sha2_256; /* offered by the client */
-    uint64_t rekey_at;
+    uint64_t keys_at;                /* when the last exchange ended */
     uint64_t sign_counter;
 
     spt_direction in, out;

@@ -235,7 +235,10 @@ def test_bastion(tmp_path):
             assert f"ann (ann's) to {place}" in bastion.out.wait(lambda line: "ann's" in line)
             assert jump(ann, user="bob").returncode == 255  # not his certificate
             assert jump(bare).returncode == 255
-            refused = jump(ann, to="127.0.0.1:1")
+            refused = subprocess.run(
+                ["ssh", *ssh_options(ann)[:-2], "-p", str(bastion.port), "-W", "127.0.0.1:1",
+                 "ann@127.0.0.1"], capture_output=True, text=True, timeout=60,
+                stdin=subprocess.DEVNULL, check=False)
             assert refused.returncode == 255 and "not behind this bastion" in refused.stderr
             run = subprocess.run(["ssh", *ssh_options(ann), "-p", str(bastion.port),
                                   "ann@127.0.0.1", "id"], capture_output=True, text=True,

@@ -196,6 +196,29 @@ static void test_paused_data_is_dropped_at_close(void **state)
     end_world(&w);
 }
 
+static void test_all_is_delivered_at_close_if_asked_for(void **state)
+{
+    (void)state;
+    world w;
+    setup_world(&w);
+    uint32_t ch = open_shell(&w, 1000, 1000);
+    assert_int_equal(spn_deliver_all(w.c, ch), 0);
+    spn_pause_reading(w.c, ch);
+    give(&w, 94, "us", ch, "one");
+    give(&w, 95, "uus", ch, 1u, "two");
+    expect_no_event(&w);
+    give(&w, 96, "u", ch);
+    give(&w, 97, "u", ch);
+    expect_sent(&w, 97, "u", ch + 100);
+    expect_data(expect_event(&w, SP_EVENT_DATA, ch), 0, "one", 3);
+    assert_int_equal(spn_pause_reading(w.c, ch), 0); /* changes nothing now */
+    expect_data(expect_event(&w, SP_EVENT_DATA, ch), 1, "two", 3);
+    expect_event(&w, SP_EVENT_EOF, ch);
+    expect_closed(&w, ch);
+    assert_int_equal(spn_deliver_all(w.c, ch), SP_ECLOSED); /* there is no such channel */
+    end_world(&w);
+}
+
 static void test_question_at_close(void **state)
 {
     (void)state;
@@ -383,6 +406,7 @@ int main(void)
         cmocka_unit_test(test_abort),
         cmocka_unit_test(test_data_before_close),
         cmocka_unit_test(test_paused_data_is_dropped_at_close),
+        cmocka_unit_test(test_all_is_delivered_at_close_if_asked_for),
         cmocka_unit_test(test_question_at_close),
         cmocka_unit_test(test_question_while_closing),
         cmocka_unit_test(test_all_orders),

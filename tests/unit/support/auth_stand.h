@@ -159,6 +159,14 @@ const sp_config *spt_config(const spt_transport *t)
     return &t->config;
 }
 
+const sp_limits *spt_limits(const spt_transport *t)
+{
+    static sp_limits limits;
+
+    limits.max_auth_attempts = t->config.options.max_auth_attempts;
+    return &limits;
+}
+
 const spb_env *spt_env(const spt_transport *t)
 {
     return &t->config.env;
