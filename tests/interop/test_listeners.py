@@ -35,7 +35,7 @@ from rawssh import (
     string,
     u32,
 )
-from servers import PATIENCE, Example, Program, built, parse_json
+from servers import PATIENCE, Example, Lines, Program, built, parse_json
 from test_forwarding import (
     USER,
     Peer,
@@ -767,7 +767,9 @@ def test_200_connections_at_once(server):
         got = dict.fromkeys(opened, b"")
         ended = 0
         while ended < 200:
-            message = raw.expect(CHANNEL_DATA, CHANNEL_EOF)
+            message = raw.expect(
+                CHANNEL_DATA, CHANNEL_EOF, skip=(WINDOW_ADJUST, CHANNEL_CLOSE)
+            )
             reader = Reader(message[1:])
             ours = reader.u32()
             if message[0] == CHANNEL_DATA:
@@ -962,19 +964,17 @@ def test_openssh_remote_forwarding(server, openssh):
 
 
 def test_openssh_any_port_several_at_once(server, openssh):
-    with Peer(digest_back) as peer:
-        words = [w for _ in range(3) for w in ("-R", f"0:127.0.0.1:{peer.port}")]
+    with Peer(digest_back) as one, Peer(digest_back) as two, Peer(digest_back) as three:
+        words = [w for p in (one, two, three) for w in ("-R", f"0:127.0.0.1:{p.port}")]
+        arguments = openssh(server, "-N", *words)
+        arguments[arguments.index("LogLevel=ERROR")] = "LogLevel=INFO"
         process = subprocess.Popen(
-            openssh(server, "-N", "-o", "LogLevel=INFO", *words),
-            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+            arguments, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
         )
         try:
-            ports = []
-            while len(ports) < 3:
-                line = process.stderr.readline()
-                assert line
-                if found := re.match(r"Allocated port (\d+) for remote forward", line):
-                    ports.append(int(found.group(1)))
+            said = Lines(process.stderr, re.compile(r"Allocated port (\d+) for remote forward").match)
+            said.wait(lambda unused: sum(map(bool, said.items)) == 3)
+            ports = [int(found.group(1)) for found in said.items if found]
             assert len(set(ports)) == 3
             for port in ports:
                 check_digest(connect(("127.0.0.1", port)), 100_000)
@@ -1061,7 +1061,8 @@ def test_openssh_remote_dynamic(server, openssh):
 
 
 @pytest.mark.parametrize("name", ["plink", "dbclient"])
-def test_other_remote_forwarding(all_clients, server, keys, name):
+def test_other_remote_forwarding(all_clients, start, keys, name):
+    server = start("--host-key", keys.host())
     client = all_clients[name]
     port = free_port()
     with Peer(digest_back) as peer:
@@ -1144,3 +1145,23 @@ def test_paramiko_port_forward(server):
     finally:
         transport.close()
     server.wait_for_nothing()
+
+
+# ---- the example --------------------------------------------------------------------------------
+
+
+def test_example_reverse_tunnel(keys, tmp_path):
+    with Example("reverse_tunnel") as server, Peer(digest_back) as peer:
+        offer = openssh_command(server, keys.user(), "-N", "-R", f"0:127.0.0.1:{peer.port}")
+        offer[offer.index(USER)] = "alice"
+        with running(offer):
+            line = server.out.wait(lambda text: text.endswith(" leads to alice"))
+            port = int(line.split()[1])
+            check_digest(connect(("127.0.0.1", port)), 100_000)
+            told = OpenSSH(tmp_path, keys).run(server, "list", user="bob", auth=Nothing())
+            assert (told.code, told.text) == (0, f"port {port} leads to alice\r\n")
+        with Peer(lambda connection: connection.sendall(b"who is there?")) as door:
+            ring = openssh_command(server, keys.user(), "-N", "-R", f"doorbell:0:127.0.0.1:{door.port}")
+            ring[ring.index(USER)] = "carol"
+            with running(ring):
+                server.out.wait(lambda text: text == "carol says: who is there?")

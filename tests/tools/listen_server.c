@@ -2,7 +2,7 @@
  * the name of the host or path. Everyone may log in. Other places are forwarded.
  *
  *     listen_server [--no-handlers] [--plain] [--gateway no|yes|client] [--mask OCTAL] [--unlink]
- *                   [--max-channels N] [--max-listeners N]
+ *                   [--max-channels N] [--max-listeners N] [--host-key FILE, first of all]
  *
  * Standard input takes commands: "count" says what is there, "close" closes all listeners. */
 #include "../../examples/example.h"
@@ -384,7 +384,8 @@ int main(int argc, char **argv)
         .server_requested = server_requested,
         .unix_server_requested = unix_server_requested,
     };
-    example e = example_arguments(1, argv);
+    bool has_key = argc > 2 && strcmp(argv[1], "--host-key") == 0;
+    example e = example_arguments(has_key ? 3 : 1, argv);
     char reason[256];
     pthread_t commands;
 
