@@ -217,8 +217,8 @@ static void lend(world *w)
     if (sps_display_make(channel, &request))
         connect_displays(w, channel);
     static const char *const given[] = {"DISPLAY=x", "A=b", "SSH_AUTH_SOCK=", NULL};
-    const char **environment = NULL;
-    if (sps_lent_environment(channel, given, &environment) == 0) {
+    const char **environment = sps_spawn_environment(channel, given);
+    if (environment != NULL) {
         size_t count = 0;
         while (environment[count] != NULL)
             count++;
