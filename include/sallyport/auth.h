@@ -42,7 +42,7 @@ typedef struct sp_auth_grant {
      * checked. Not in it: cert-authority, principals. NULL: no restriction. */
     const char *options;
     /* validate_ca_key: one of these must be among the certificate's principals, byte for byte.
-     * NULL: the user's name. */
+     * NULL: the user's name. Not together with `authorized_keys`, whose lines have their own. */
     const char *const *principals;
     size_t principal_count;
     /* validate_public_key, validate_ca_key: what this list says of the key or certificate, with the
@@ -54,8 +54,9 @@ typedef struct sp_auth_grant {
 } sp_auth_grant;
 #define SP_AUTH_GRANT_INIT .size = sizeof(sp_auth_grant)
 
-/* For begin_auth and all handlers that judge a proof. The grant is copied. SP_EFORMAT: options that
- * are not understood; the question stays open. */
+/* For begin_auth and all handlers that judge a proof. The grant is copied. SP_EINVAL: it has what
+ * the question does not take; SP_EFORMAT: options that are not understood. The question stays open.
+ */
 SP_API int sp_auth_accept(sp_auth *auth, const sp_auth_grant *grant);
 /* In short: with options; and for validate_ca_key, with names (none: nobody). */
 SP_API int sp_auth_accept_with_options(sp_auth *auth, const char *options);

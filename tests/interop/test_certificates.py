@@ -626,6 +626,7 @@ def test_validate_ca_key_by_a_list(shop, serve):
     login = logs_in(server, shop.certificate(shop.key("user"), shop.key("ca"), names="dev"))
     assert login["key:pty"] is False
     assert server.wait("look_up")["result"] == "success"
+    assert server.wait("both")["result"] == "invalid argument"
 
 
 def test_validate_ca_key_by_a_list_without_it(shop, serve):
