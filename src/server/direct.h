@@ -112,6 +112,8 @@ int sps_direct_terminal_flush(sp_process *p);
 void sps_direct_terminal_push(sp_process *p);
 
 /* ---- direct_wait.c ---- */
+/* Goes on behind everybody whose turn it is now. */
+void sps_direct_give_way(sp_process *p);
 /* The first of `kinds` that has happened, which is then forgotten; 0: none. */
 unsigned sps_direct_happened(sp_process *p, unsigned kinds);
 

@@ -758,6 +758,27 @@ def test_lines_are_edited(direct):
     direct.said(f"end gets {EOF}")
 
 
+def test_editing_delays_nobody(direct):
+    """A line made of regional indicators, of which any two may be a flag, is as dear as editing
+    gets: each key may look at all of it. Others have their turn meanwhile, and it comes to an end."""
+
+    async def ask(keys):
+        async with screen(direct, "gets") as s, connect(direct) as other:
+            await other.run("status 0")
+            s.types("\U0001f1e9" * 1000)
+            begin = time.monotonic()
+            s.types(keys)
+            s.types("\r")
+            assert (await other.run("status 3")).exit_status == 3
+            served = time.monotonic() - begin
+            await s.shows("] 4000\r\n")
+            return served, time.monotonic() - begin
+
+    served, over = run(ask("\x14" * 20000))  # ^T
+    assert served < over / 3
+    run(ask("\x1bb\x05" * 10000))  # Alt-B, ^E: a word to the left
+
+
 def test_passwords_are_not_shown(direct, openssh):
     async def ask():
         async with screen(direct, "password") as s:
