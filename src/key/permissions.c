@@ -5,11 +5,6 @@
 
 #include <string.h>
 
-static spb_span span_of(const char *text)
-{
-    return (spb_span){(const uint8_t *)text, strlen(text)};
-}
-
 /* ---- made and freed ---- */
 
 spk_permissions *spk_permissions_new(void)
@@ -204,7 +199,7 @@ static bool add_rules(spk_rules *to, const spk_rules *from)
 
     for (size_t i = 0; i < from->count; i++) {
         const spk_rule *rule = &from->items[i];
-        if (!spk_rules_add(to, span_of(rule->host), rule->port, base + rule->group))
+        if (!spk_rules_add(to, spb_span_of(rule->host), rule->port, base + rule->group))
             return false;
     }
     return true;
@@ -217,7 +212,7 @@ static bool add_named(spk_named_list *to, const spk_named_list *from, bool once)
         const spk_named *one = &from->items[i];
         if (once && spk_named_find(to, one->name, false, 0) != NULL)
             continue;
-        if (!spk_named_add(to, span_of(one->name), span_of(one->value)))
+        if (!spk_named_add(to, spb_span_of(one->name), spb_span_of(one->value)))
             return false;
     }
     return true;

@@ -227,7 +227,7 @@ static sp_answer on_subsystem(sp_channel *channel, sp_request *request, const ch
 {
     const char *list = channel->direct->subsystems;
     (void)request;
-    if (list == NULL || !spb_name_in((spb_span){(const uint8_t *)list, strlen(list)}, name))
+    if (list == NULL || !spb_name_in(spb_span_of(list), name))
         return SP_REJECT;
     return grant_start(channel, 0);
 }

@@ -52,8 +52,7 @@ static void made_by_ssh_keygen(void **unused)
     if (!cert_have_keygen())
         skip();
     for (size_t i = 0; i < KINDS; i++)
-        assert_int_equal(
-            cert_shell("ssh-keygen -q -N '' %s -f %s", kinds[i].options, kinds[i].name), 0);
+        assert_int_equal(shell("ssh-keygen -q -N '' %s -f %s", kinds[i].options, kinds[i].name), 0);
     for (size_t k = 0; k < KINDS; k++) {     /* the certified key */
         for (size_t c = 0; c < KINDS; c++) { /* the CA */
             char file[64];
@@ -65,14 +64,14 @@ static void made_by_ssh_keygen(void **unused)
                                       .name_count = 1,
                                       .address = "2001:db8::1"};
             assert_int_equal(
-                cert_shell("ssh-keygen -q -s %s -I 'key of alice' -n bob,alice -z %zu "
-                           "-V 20200101000000:20991231000000 -O source-address=2001:db8::/32 "
-                           "-O force-command='echo hi' -O no-x11-forwarding "
-                           "-O extension:login@example.com=alice %s.pub",
-                           kinds[c].name, 7 + k, kinds[k].name),
+                shell("ssh-keygen -q -s %s -I 'key of alice' -n bob,alice -z %zu "
+                      "-V 20200101000000:20991231000000 -O source-address=2001:db8::/32 "
+                      "-O force-command='echo hi' -O no-x11-forwarding "
+                      "-O extension:login@example.com=alice %s.pub",
+                      kinds[c].name, 7 + k, kinds[k].name),
                 0);
             (void)snprintf(file, sizeof file, "%s-cert.pub", kinds[k].name);
-            assert_int_equal(sp_cert_load(&cert, cert_path(file)), 0);
+            assert_int_equal(sp_cert_load(&cert, path_of(file)), 0);
             if (!spk_cert_check(cert, &use, &reason))
                 fail_msg("%s by %s: %s", kinds[k].name, kinds[c].name, reason);
             assert_int_equal(sp_cert_serial(cert), 7 + k);
@@ -315,18 +314,18 @@ static void lines_and_files(void **unused)
         (void)snprintf(text, sizeof text, "%s%s%s", cases[i].before, line, cases[i].after);
         assert_int_equal(sp_cert_parse(&got, text), cases[i].result);
         sp_cert_unref(got);
-        FILE *file = fopen(cert_path("one-cert.pub"), "w");
+        FILE *file = fopen(path_of("one-cert.pub"), "w");
         assert_non_null(file);
         (void)fputs(text, file);
         (void)fclose(file);
-        assert_int_equal(sp_cert_load(&got, cert_path("one-cert.pub")), cases[i].result);
+        assert_int_equal(sp_cert_load(&got, path_of("one-cert.pub")), cases[i].result);
         sp_cert_unref(got);
     }
     assert_int_equal(sp_cert_parse(&got, ""), SP_EFORMAT);
     assert_int_equal(sp_cert_parse(&got, "ssh-ed25519-cert-v01@openssh.com"), SP_EFORMAT);
     assert_int_equal(sp_cert_parse(&got, "ssh-ed25519-cert-v01@openssh.com ????"), SP_EFORMAT);
-    assert_int_equal(sp_cert_load(&got, cert_path("none")), SP_ENOENT);
-    assert_int_equal(sp_cert_load(&got, cert_folder), SP_EFORMAT);
+    assert_int_equal(sp_cert_load(&got, path_of("none")), SP_ENOENT);
+    assert_int_equal(sp_cert_load(&got, folder), SP_EFORMAT);
     /* The line's type is not the blob's. */
     char *blank = strchr(line, ' ');
     (void)snprintf(text, sizeof text, "ssh-rsa-cert-v01@openssh.com%s", blank);
@@ -573,7 +572,7 @@ static int tear_down(void **unused)
     sp_key_unref(ca);
     sp_key_unref(stranger);
     sp_key_unref(rsa);
-    cert_folder_remove();
+    folder_remove();
     return 0;
 }
 
