@@ -147,12 +147,10 @@ static int read_tunnel(parser *p, const char *value)
 {
     uint32_t number;
 
-    if (strcmp(value, "any") == 0)
+    /* There are no tunnels; the value is the application's to ask for. */
+    if (strcmp(value, "any") == 0 || read_number(value, 0, TUNNEL_MAX, &number))
         return 0;
-    if (!read_number(value, 0, TUNNEL_MAX, &number))
-        return malformed(p);
-    p->o->permissions->tunnel = (int)number;
-    return 0;
+    return malformed(p);
 }
 
 /* "host:port" or "[host]:port"; a port alone where `bare`. */

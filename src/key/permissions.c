@@ -13,15 +13,13 @@ spk_permissions *spk_permissions_new(void)
 
     if (p != NULL) {
         atomic_init(&p->references, 1);
-        p->tunnel = -1;
     }
     return p;
 }
 
 spk_permissions *spk_permissions_all(void)
 {
-    static const spk_permissions all = {
-        .fixed = true, .permitted = SPK_PERMITTED_ALL, .tunnel = -1};
+    static const spk_permissions all = {.fixed = true, .permitted = SPK_PERMITTED_ALL};
 
     return (spk_permissions *)(uintptr_t)&all; /* nobody writes to what is fixed */
 }
@@ -222,8 +220,6 @@ static bool add_lists(spk_permissions *to, const spk_permissions *from)
 {
     if (to->cert == NULL)
         to->cert = sp_cert_ref(from->cert);
-    if (to->tunnel < 0)
-        to->tunnel = from->tunnel;
     if (to->command == NULL && from->command != NULL &&
         (to->command = spb_strdup(spk_env(), from->command)) == NULL)
         return false;
@@ -330,11 +326,6 @@ const char *spk_forced_command(const spk_permissions *p)
 const char *spk_environment(const spk_permissions *p, size_t index)
 {
     return p != NULL && index < p->environment.count ? p->environment.items[index].value : NULL;
-}
-
-int spk_tunnel(const spk_permissions *p)
-{
-    return p == NULL ? -1 : p->tunnel;
 }
 
 const char *spk_option(const spk_permissions *p, const char *name, size_t index)
