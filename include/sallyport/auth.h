@@ -69,7 +69,9 @@ SP_API int sp_auth_accept_principals(sp_auth *auth, const char *const *names, si
 SP_API int sp_auth_look_up(const sp_auth *auth, const sp_authorized_keys *list,
                            const char **reason);
 /* For begin_auth: the keys that may log in as this user, as sp_conn_set_authorized_keys; taken with
- * the answer, so that a list which comes late is never used for the next user's name. */
+ * the answer, so that a list which comes late is never used for the next user's name. Referenced;
+ * NULL: none. Before the answer, and not while another thread gives it. Errors: SP_EINVAL (another
+ * question), SP_EALREADY (it is answered), SP_ECONN. */
 SP_API int sp_auth_set_authorized_keys(sp_auth *auth, const sp_authorized_keys *list);
 
 /* Ends the handler's hold on a question that it kept with SP_LATER. */

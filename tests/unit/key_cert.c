@@ -211,19 +211,43 @@ static void nested_ca_is_not_read(void **unused)
     spb_buffer_free(&inner);
 }
 
-static void small_rsa_is_not_read(void **unused)
+/* An RSA key with a modulus and an exponent of so many bytes, as the CA of a certificate. */
+static int read_with_rsa(size_t modulus, size_t exponent, uint8_t last)
+{
+    static uint8_t number[4096];
+    spb_buffer blob;
+    sp_cert *cert;
+
+    memset(number, 0xc5, sizeof number);
+    spb_buffer_init(&blob, &cert_env, 16384);
+    spw_cstring(&blob, "ssh-rsa");
+    number[exponent - 1] = last;
+    spw_mpint(&blob, number, exponent);
+    number[exponent - 1] = 0xc5;
+    spw_mpint(&blob, number, modulus);
+    int result = cert_try(&(cert_plan){.key = user, .ca = ca, .ca_blob = list_of(&blob)}, &cert);
+    if (result == 0)
+        sp_cert_unref(cert);
+    spb_buffer_free(&blob);
+    return result;
+}
+
+/* Go CVE-2026-39829: the CA's signature is verified before anybody is logged in, by a key that the
+ * client has chosen. What would take long is refused before there is any arithmetic. */
+static void rsa_sizes_are_bounded(void **unused)
 {
     (void)unused;
-    spb_buffer small;
-    uint8_t modulus[128];
-
-    memset(modulus, 0xc5, sizeof modulus);
-    spb_buffer_init(&small, &cert_env, 1024);
-    spw_cstring(&small, "ssh-rsa");
-    spw_mpint(&small, "\x01\x00\x01", 3);
-    spw_mpint(&small, modulus, sizeof modulus);
-    reading(&(cert_plan){.key = user, .ca = ca, .ca_blob = list_of(&small)}, SP_ENOTSUP);
-    spb_buffer_free(&small);
+    assert_int_equal(read_with_rsa(128, 3, 1), SP_ENOTSUP);
+    assert_int_equal(read_with_rsa(255, 3, 1), SP_ENOTSUP);
+    assert_int_equal(read_with_rsa(256, 3, 1), 0);
+    assert_int_equal(read_with_rsa(2048, 3, 1), 0);
+    assert_int_equal(read_with_rsa(2049, 3, 1), SP_ENOTSUP);
+    assert_int_equal(read_with_rsa(4000, 3, 1), SP_ENOTSUP);
+    assert_int_equal(read_with_rsa(2048, 8, 1), 0);
+    assert_int_equal(read_with_rsa(2048, 9, 1), SP_ENOTSUP);
+    assert_int_equal(read_with_rsa(2048, 2048, 1), SP_ENOTSUP);
+    assert_int_equal(read_with_rsa(256, 3, 2), SP_ENOTSUP); /* even */
+    assert_int_equal(read_with_rsa(256, 1, 1), SP_ENOTSUP); /* one */
 }
 
 static void options_must_be_in_order(void **unused)
@@ -584,7 +608,7 @@ int main(void)
         cmocka_unit_test(malformed_is_not_read),
         cmocka_unit_test(truncated_is_not_read),
         cmocka_unit_test(nested_ca_is_not_read),
-        cmocka_unit_test(small_rsa_is_not_read),
+        cmocka_unit_test(rsa_sizes_are_bounded),
         cmocka_unit_test(options_must_be_in_order),
         cmocka_unit_test(counts_are_bounded),
         cmocka_unit_test(lines_and_files),
