@@ -237,7 +237,7 @@ void spx_editor_show(spx_editor *e)
 spb_span spx_editor_line(const spx_editor *e, size_t *cursor)
 {
     if (cursor != NULL)
-        *cursor = e->cursor;
+        *cursor = spx_cluster_snap(e->text.data, e->text.length, e->cursor);
     return (spb_span){e->text.data, e->text.length};
 }
 

@@ -236,6 +236,7 @@ void spx_key(spx_editor *e, const spx_unit *unit)
         spx_line_insert_code(e, unit->code);
     } else {
         key_action action = action_for(e, unit);
+        spx_line_snap(e);
         if (action != NULL)
             action(e);
     }

@@ -1,5 +1,6 @@
 /* The line's text and cursor: insertion, deletion, moves, cut and paste. The cursor stands between
- * clusters, always. Bytes that leave the line are wiped. */
+ * clusters, except amid text that is being typed: a part of a joined emoji may meet another that
+ * stands behind it, and is to part from it again. Bytes that leave the line are wiped. */
 #include "editor/editor_internal.h"
 #include <string.h>
 
@@ -46,7 +47,6 @@ bool spx_line_insert(spx_editor *e, const uint8_t *text, size_t length)
     memcpy(at, text, length);
     e->text.length += length;
     e->cursor += length;
-    spx_line_snap(e);
     return true;
 }
 

@@ -64,6 +64,11 @@ static void print(const stand *s, const char *text)
     assert_int_equal(spx_editor_write(s->e, text, strlen(text)), strlen(text));
 }
 
+static void prompt(const stand *s, const char *text)
+{
+    spx_editor_set_prompt(s->e, text, strlen(text));
+}
+
 /* The first rows, and the cursor. */
 #define SHOWS(s, r, c, ...)                                                                        \
     shows(s, r, c, (const char *const[]){__VA_ARGS__},                                             \
@@ -85,7 +90,7 @@ static void echo_and_cursor(void **state)
     stand s = begin(20, 5);
 
     (void)state;
-    spx_editor_set_prompt(s.e, "> ", 2);
+    prompt(&s, "> ");
     keys(&s, "hello");
     SHOWS(&s, 0, 7, "> hello");
     keys(&s, "\001X\006\006");
@@ -104,7 +109,7 @@ static void lines_wrap(void **state)
     stand s = begin(10, 6);
 
     (void)state;
-    spx_editor_set_prompt(s.e, "> ", 2);
+    prompt(&s, "> ");
     keys(&s, "abcdefgh"); /* to the last column: the cursor goes to the next row */
     SHOWS(&s, 1, 0, "> abcdefgh");
     keys(&s, "\177");
@@ -139,7 +144,7 @@ static void output_comes_above(void **state)
     stand s = begin(10, 6);
 
     (void)state;
-    spx_editor_set_prompt(s.e, "> ", 2);
+    prompt(&s, "> ");
     keys(&s, "abcdefghij\002");
     SHOWS(&s, 1, 1, "> abcdefgh", "ij");
     print(&s, "one\ntwo\n");
@@ -220,7 +225,7 @@ static void output_in_pieces(void **state)
     stand s = begin(20, 5);
 
     (void)state;
-    spx_editor_set_prompt(s.e, "> ", 2);
+    prompt(&s, "> ");
     keys(&s, "ab");
     for (size_t i = 0; i + 1 < sizeof text; i++) {
         assert_int_equal(spx_editor_write(s.e, text + i, 1), 1);
@@ -256,7 +261,7 @@ static void passwords_are_not_shown(void **state)
 
     (void)state;
     spx_editor_set_echo(s.e, SPX_ECHO_HIDDEN);
-    spx_editor_set_prompt(s.e, "Password: ", 10);
+    prompt(&s, "Password: ");
     keys(&s, "secret\001x\177\013");
     SHOWS(&s, 0, 10, "Password:");
     keys(&s, "secret\r");
@@ -277,7 +282,7 @@ static void search_shows_itself(void **state)
 
     (void)state;
     keys(&s, "make all\rls\r");
-    spx_editor_set_prompt(s.e, "$ ", 2);
+    prompt(&s, "$ ");
     keys(&s, "x\022");
     SHOWS(&s, 2, 23, "make all", "ls", "(reverse-i-search)`': x");
     keys(&s, "al");
@@ -297,12 +302,12 @@ static void prompts_may_have_style(void **state)
     stand s = begin(20, 5);
 
     (void)state;
-    spx_editor_set_prompt(s.e, "above\n\033[1;32mme\033[0m\007\033]0;t\007\033[2J> ", 36);
+    prompt(&s, "above\n\033[1;32mme\033[0m\007\033]0;t\007\033[2J> ");
     keys(&s, "abc\001X");
     SHOWS(&s, 1, 5, "above", "me> Xabc");
     spb_span out = spx_editor_output(s.e);
     assert_int_equal(out.length, 0);
-    spx_editor_set_prompt(s.e, "\033[4myou\033[0m> ", 13);
+    prompt(&s, "\033[4myou\033[0m> ");
     out = spx_editor_output(s.e);
     assert_non_null(memmem(out.data, out.length, "\033[4my", 5));
     assert_non_null(memmem(out.data, out.length, "> \033[0mX", 7));
@@ -320,7 +325,7 @@ static void the_screen_is_cleared(void **state)
 
     (void)state;
     print(&s, "one\ntwo\n");
-    spx_editor_set_prompt(s.e, "> ", 2);
+    prompt(&s, "> ");
     keys(&s, "ab\002\014");
     SHOWS(&s, 0, 3, "> ab");
     end(&s);
@@ -332,7 +337,7 @@ static void new_sizes(void **state)
 
     (void)state;
     print(&s, "before\n");
-    spx_editor_set_prompt(s.e, "> ", 2);
+    prompt(&s, "> ");
     keys(&s, "abcdefghijkl\002");
     SHOWS(&s, 1, 13, "before", "> abcdefghijkl");
     term_resize(s.t, 10);
@@ -373,7 +378,7 @@ static void a_line_higher_than_the_screen(void **state)
     stand s = begin(5, 3);
 
     (void)state;
-    spx_editor_set_prompt(s.e, "> ", 2);
+    prompt(&s, "> ");
     keys(&s, "abcdefghijklmnopqr");
     SHOWS(&s, 2, 0, "ijklm", "nopqr"); /* the cursor's row is one more */
     keys(&s, "\001");
