@@ -490,13 +490,14 @@ def home_environment():
 
 
 def test_environment_file(start, keys, home_environment):
-    keys.allow('environment="A=line"')
-    home_environment("# a comment\n\nA=file\n  B=two words \nno value\nC\n")
-    assert start().ssh("echo $A,$B").stdout == ",\n"
-    server = start("PermitUserEnvironment=yes", "SetEnv C=3")
-    assert server.ssh("echo $A,$B,$C").stdout == "file,two words,3\n"
+    keys.allow('environment="FILE_A=line"')
+    home_environment("# a comment\n\nFILE_A=file\n  FILE_B=two words \nno value\nFILE_C\n")
+    assert start().ssh("echo $FILE_A,$FILE_B").stdout == ",\n"
+    server = start("PermitUserEnvironment=yes", "SetEnv FILE_C=3")
+    assert server.ssh("echo $FILE_A,$FILE_B,$FILE_C").stdout == "file,two words,3\n"
     server.log("^Bad line 5 in ")
-    assert start("PermitUserEnvironment=B").ssh("echo $A,$B").stdout == ",two words\n"
+    run = start("PermitUserEnvironment=FILE_B").ssh("echo $FILE_A,$FILE_B")
+    assert run.stdout == ",two words\n"
 
 
 # ---- several methods ----------------------------------------------------------------------------
