@@ -17,7 +17,8 @@ struct spl_resolve {
 static bool known(const spl_address *addresses, size_t count, const spl_address *address)
 {
     for (size_t i = 0; i < count; i++)
-        if (memcmp(&addresses[i], address, sizeof *address) == 0)
+        if (addresses[i].kind == address->kind && addresses[i].scope == address->scope &&
+            memcmp(addresses[i].bytes, address->bytes, sizeof address->bytes) == 0)
             return true;
     return false;
 }
