@@ -202,6 +202,25 @@ static int enqueue(spn_connection *c, const global_type *type, outcome result, b
     return 0;
 }
 
+/* Listening for the client, if its keys let it: nobody is asked otherwise. Taking it back is always
+ * allowed. */
+static bool listen_permitted(const spn_connection *c, const global_type *type, const fields *f)
+{
+    char text[SPN_TARGET_MAX + 1]; /* spn_is_text has looked */
+
+    if (type->event != SP_GLOBAL_TCPIP_FORWARD && type->event != SP_GLOBAL_STREAMLOCAL_FORWARD)
+        return true;
+    if (f->text.length > SPN_TARGET_MAX)
+        return false;
+    if (f->text.length > 0)
+        memcpy(text, f->text.data, f->text.length);
+    text[f->text.length] = '\0';
+    bool permitted = type->path ? spn_may_listen_path(c, text) : spn_may_listen(c, text, f->port);
+    if (!permitted)
+        spb_log(c->env, SP_LOG_INFO, "%s refused: not permitted by the key", type->name);
+    return permitted;
+}
+
 int spn_on_global_request(spn_connection *c, spb_reader *r)
 {
     spb_span name = spr_string(r);
@@ -213,6 +232,8 @@ int spn_on_global_request(spn_connection *c, spb_reader *r)
     outcome result = type == NULL ? REFUSED : type->read(c, r, &f);
     if (result == MALFORMED)
         return spn_bad(c, "Malformed global request");
+    if (result == QUESTION && !listen_permitted(c, type, &f))
+        result = REFUSED;
     if (result == QUESTION || (want_reply && first(c) != NULL))
         return enqueue(c, type, result, want_reply, &f);
     return want_reply ? send_reply(c, result == GRANTED, NULL, 0) : 0;

@@ -210,6 +210,36 @@ def test_forwarding_to_a_path(shop, serve, tmp_path, options, allowed):
     listener.close()
 
 
+@pytest.mark.parametrize("options, allowed", [
+    ("", True), ('permitlisten="localhost:*"', True), ('permitlisten="*:*"', True),
+    ("restrict,port-forwarding", True), ('permitopen="127.0.0.1:1"', True),
+    ("no-port-forwarding", False), ("restrict", False), ('permitlisten="localhost:1"', False),
+    ('permitlisten="10.0.0.1:*"', False), ('restrict,permitlisten="*:*"', False),
+])
+def test_permitlisten(shop, serve, options, allowed):
+    """Refused without the application being asked."""
+    server = with_options(shop, serve, options, forward="yes")
+    result = login(shop, server, "true", more=[
+        "-R", "0:127.0.0.1:1", "-o", "ExitOnForwardFailure=yes",
+    ])
+    assert (result.returncode == 0) == allowed, result
+    assert bool(server.seen("listen")) == allowed
+    if not allowed:
+        server.logged("tcpip-forward refused: not permitted by the key")
+
+
+@pytest.mark.parametrize("options, allowed", [
+    ("", True), ("no-port-forwarding", False), ('permitlisten="localhost:1"', False),
+])
+def test_listening_on_a_path(shop, serve, tmp_path, options, allowed):
+    server = with_options(shop, serve, options, forward="yes")
+    result = login(shop, server, "true", more=[
+        "-R", f"{tmp_path}/socket:127.0.0.1:1", "-o", "ExitOnForwardFailure=yes",
+    ])
+    assert (result.returncode == 0) == allowed, result
+    assert bool(server.seen("listen")) == allowed
+
+
 # ---- who and when -------------------------------------------------------------------------------
 
 

@@ -10,8 +10,8 @@
  * later-refuse, keep (until the client is gone), release, twice, list (by sp_auth_look_up in
  * ca-list FILE). principals A:B: what it accepts with. key FILE: validate_public_key knows this
  * key; second FILE: and then wants this one besides; password TEXT: or then wants this one. options
- * TEXT: what all of them accept with. no-environment yes. forward yes: connection_requested and
- * unix_connection_requested are there, and forward. signatures LIST, ca-signatures LIST, wall
+ * TEXT: what all of them accept with. no-environment yes. forward yes: the four handlers of
+ * forwardings are there, and forward. signatures LIST, ca-signatures LIST, wall
  * SECONDS.
  */
 #include <sallyport.h>
@@ -433,6 +433,24 @@ static sp_answer unix_connection_requested(sp_conn *conn, sp_open *open, const c
     return SP_ACCEPT;
 }
 
+static sp_answer server_requested(sp_conn *conn, sp_listen *listen, const char *listen_host,
+                                  uint16_t listen_port)
+{
+    (void)conn;
+    (void)listen;
+    (void)listen_port;
+    say("listen", "host", listen_host);
+    return SP_ACCEPT;
+}
+
+static sp_answer unix_server_requested(sp_conn *conn, sp_listen *listen, const char *listen_path)
+{
+    (void)conn;
+    (void)listen;
+    say("listen", "path", listen_path);
+    return SP_ACCEPT;
+}
+
 /* ---- the program ---- */
 
 static void arguments(int argc, char **argv)
@@ -544,6 +562,8 @@ int main(int argc, char **argv)
     if (s.forward != NULL) {
         handlers.connection_requested = connection_requested;
         handlers.unix_connection_requested = unix_connection_requested;
+        handlers.server_requested = server_requested;
+        handlers.unix_server_requested = unix_server_requested;
     }
     if (sp_server_new(&running, &options, &handlers, NULL, reason, sizeof reason) != 0)
         die("server", reason);

@@ -256,6 +256,7 @@ static void test_waits_for_release(void **state)
     live_blocks = 0;
     world_init(&w);
     assert_int_equal(spn_new(&w.c, &w.t), 0);
+    permit_all(&w);
     ask_forward(&w, 1);
     expect_no_event(&w);
     spn_release(w.c);

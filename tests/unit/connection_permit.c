@@ -185,6 +185,37 @@ static void test_variables(void **state)
     end_world(&w);
 }
 
+static void test_listening(void **state)
+{
+    (void)state;
+    world w;
+    begin_with(&w, "permitlisten=\"8080\",permitlisten=\"127.0.0.1:*\"");
+    static const struct {
+        const char *host;
+        uint32_t port;
+        bool good;
+    } cases[] = {
+        {"localhost", 8080, true},  {"127.0.0.1", 0, true}, {"127.0.0.1", 22, true},
+        {"localhost", 8081, false}, {"", 0, false},
+    };
+    const sp_global_reply no = {0};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        give(&w, 80, "sbsu", "tcpip-forward", 1, cases[i].host, cases[i].port);
+        if (cases[i].good) {
+            sp_event *e = expect_event(&w, SP_EVENT_GLOBAL_REQUEST, 0);
+            assert_int_equal(spn_answer_global(w.c, e->question, &no), 0);
+        }
+        expect_no_event(&w);
+        expect_sent(&w, SSH_MSG_REQUEST_FAILURE, "");
+    }
+    give(&w, 80, "sbs", "streamlocal-forward@openssh.com", 1, "/tmp/x");
+    expect_no_event(&w);
+    expect_sent(&w, SSH_MSG_REQUEST_FAILURE, "");
+    give(&w, 80, "sbsu", "cancel-tcpip-forward", 1, "localhost", 8081u); /* always */
+    expect_event(&w, SP_EVENT_GLOBAL_REQUEST, 0);
+    end_world(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -194,6 +225,7 @@ int main(void)
         cmocka_unit_test(test_forwarding),
         cmocka_unit_test(test_forced_command),
         cmocka_unit_test(test_variables),
+        cmocka_unit_test(test_listening),
     };
     return cmocka_run_group_tests_name("connection_permit", tests, NULL, NULL);
 }
