@@ -38,7 +38,7 @@ SP_API void sp_pool_free(sp_pool *pool); /* after its engines */
 
 typedef enum sp_event_type {
     SP_EVENT_NONE = 0,
-    SP_EVENT_SIGN,                 /* question: sign the exchange hash with a host key */
+    SP_EVENT_SIGN,                 /* question: sign with a host key: an exchange hash, a proof */
     SP_EVENT_KEYS,                 /* new keys are in use (first exchange or rekeying) */
     SP_EVENT_DEBUG,                /* SSH_MSG_DEBUG came */
     SP_EVENT_AUTH_BEGIN,           /* question: is a new username let in without authentication? */

@@ -27,8 +27,17 @@ typedef enum sp_key_type {
  * caller. Errors: SP_EINVAL, SP_ENOMEM, SP_ECRYPTO. Thread: any. */
 SP_API int sp_key_generate(sp_key **key, sp_key_type type, unsigned bits);
 
-/* Reads a private key: the OpenSSH format, PKCS#8 or a PEM of libcrypto's. `passphrase` may be
- * NULL. Errors: SP_EFORMAT, SP_ENOTSUP (type or cipher), SP_EPASSPHRASE, SP_ENOMEM. Thread: any. */
+/* A key whose private part is elsewhere, from its public key: others sign for it, see
+ * <sallyport/sign.h>. sp_key_sign refuses it. Owned by the caller. Thread: any. */
+SP_API int sp_key_new_external(sp_key **key, const sp_key *public_key);
+SP_API bool sp_key_is_external(const sp_key *key);
+
+/* Reads a private key: the OpenSSH format (OpenSSH PROTOCOL.key), PKCS#8 or a PEM of libcrypto's,
+ * each also encrypted. `passphrase` may be NULL, and is not looked at for a key that is not
+ * encrypted. Errors: SP_EFORMAT, SP_ENOTSUP (type, cipher, or more than SP_BCRYPT_ROUNDS_MAX
+ * rounds), SP_EPASSPHRASE, SP_ENOMEM, SP_ECRYPTO. An encrypted key takes as much time as was chosen
+ * when it was written: some 0.1 to 1 s, on purpose. Thread: any. */
+#define SP_BCRYPT_ROUNDS_MAX 16384u
 SP_API int sp_key_parse_private(sp_key **key, const void *text, size_t length,
                                 const char *passphrase);
 
@@ -39,6 +48,38 @@ SP_API int sp_key_load_private(sp_key **key, const char *path, const char *passp
 /* Writes a private key in the OpenSSH format without a passphrase, mode 0600, to a file that must
  * not exist yet (SP_EALREADY). `comment` may be NULL. Thread: any. */
 SP_API int sp_key_save_private(const sp_key *key, const char *path, const char *comment);
+
+typedef enum sp_private_format {
+    SP_PRIVATE_OPENSSH = 0, /* OpenSSH PROTOCOL.key */
+    SP_PRIVATE_PKCS8,       /* RFC 5958; with a passphrase PBES2: AES-256-CBC, PBKDF2 (RFC 8018) */
+} sp_private_format;
+
+/* How to write a private key. What may be zero has the default that its comment gives. */
+typedef struct sp_private_options {
+    size_t size;
+    sp_private_format format;
+    const char *passphrase; /* NULL: not encrypted; may not be empty */
+    /* For the OpenSSH format: */
+    const char *comment;
+    const char *cipher; /* NULL: "aes256-ctr"; as for ssh-keygen -Z */
+    uint32_t rounds;    /* of bcrypt_pbkdf; 0: 24; up to SP_BCRYPT_ROUNDS_MAX */
+} sp_private_options;
+#define SP_PRIVATE_OPTIONS_INIT                                                                    \
+    {                                                                                              \
+        .size = sizeof(sp_private_options)                                                         \
+    }
+
+/* Writes a private key as text, without a NUL. `options` NULL: OpenSSH format, not encrypted.
+ * `*length` is the room in and the size out; the caller wipes the text. Errors: SP_EINVAL (no
+ * private key, empty passphrase), SP_ENOTSUP (cipher, rounds), SP_ELIMIT (room), SP_ENOMEM,
+ * SP_ECRYPTO. Thread: any. */
+#define SP_PRIVATE_MAX 65536
+SP_API int sp_key_format_private(const sp_key *key, const sp_private_options *options, char *out,
+                                 size_t *length);
+/* The same to a file, mode 0600, that must not exist yet (SP_EALREADY). Other errors: SP_ENOENT,
+ * SP_EACCES, SP_EIO. Blocks on the disk. Thread: any. */
+SP_API int sp_key_write_private(const sp_key *key, const char *path,
+                                const sp_private_options *options);
 
 /* Reads one public key line: "type base64 [comment]". Errors as above. Thread: any. */
 SP_API int sp_key_parse_public(sp_key **key, const char *line);

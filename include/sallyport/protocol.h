@@ -104,13 +104,15 @@ typedef struct sp_random {
     bool (*fill)(void *ctx, void *buffer, size_t length);
 } sp_random;
 
+struct sp_cert;
+
 /* What the connections of one server have in common. Read once by sp_config_new; nothing in it
  * needs to live longer. Lists are comma-separated names, best first; NULL: the default list. */
 typedef struct sp_protocol_options {
     size_t size;
-    const char *version; /* after "SSH-2.0-"; NULL: "Sallyport_<version>" */
-    sp_key *const *host_keys;
-    size_t host_key_count; /* at least 1; one per type */
+    const char *version;      /* after "SSH-2.0-"; NULL: "Sallyport_<version>" */
+    sp_key *const *host_keys; /* private, or external (sp_key_new_external) */
+    size_t host_key_count;    /* at least 1; one per type */
     const char *kex_algorithms;
     const char *host_key_algorithms;
     const char *ciphers;
@@ -147,6 +149,18 @@ typedef struct sp_protocol_options {
      * Everything else goes by the monotonic clock. Negative counts as 0. Thread: a connection's. */
     int64_t (*wall_clock)(void *ctx);
     void *wall_clock_ctx;
+
+    /* Host certificates (OpenSSH PROTOCOL.certkeys), each for one of `host_keys`; at most one for
+     * each key. They are offered before the plain keys. */
+    const struct sp_cert *const *host_certificates;
+    size_t host_certificate_count;
+
+    /* Host key rotation (OpenSSH PROTOCOL 2.5): after login a client is told of all host keys, and
+     * the server proves that it has them. Further host keys to be told of, private or external, any
+     * number of a type; they are not used in the key exchange. With `host_keys` at most 32. */
+    sp_key *const *further_host_keys;
+    size_t further_host_key_count;
+    bool no_host_key_rotation; /* tells of none */
 } sp_protocol_options;
 
 #define SP_PROTOCOL_OPTIONS_INIT                                                                   \
@@ -178,7 +192,8 @@ SP_API const char *sp_supported_algorithms(const char *kind);
 /* Compiled, immutable, counted options. Thread: any. */
 typedef struct sp_config sp_config;
 
-/* Errors: SP_EINVAL (no host key, a list that names nothing known, sizes out of range), SP_ENOMEM.
+/* Errors: SP_EINVAL (no host key, a list that names nothing known, sizes out of range, a host
+ * certificate that is none of a host or for none of the keys), SP_ENOMEM.
  * `reason`, if not NULL, gets an English sentence (up to `reason_size`). */
 SP_API int sp_config_new(sp_config **config, const sp_protocol_options *options, char *reason,
                          size_t reason_size);

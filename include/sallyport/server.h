@@ -13,6 +13,7 @@
 #include <sallyport/listen.h>
 #include <sallyport/protocol.h>
 #include <sallyport/session.h>
+#include <sallyport/sign.h>
 #include <sallyport/stream.h>
 
 #ifdef __cplusplus
@@ -91,6 +92,12 @@ typedef struct sp_server_handlers {
      * the library. sp_auth_cert has the certificate. Absent: refused. */
     sp_answer (*validate_ca_key)(sp_conn *conn, sp_auth *auth, const char *username,
                                  const sp_key *ca_key);
+
+    /* -- host keys -- */
+    /* A host key made with sp_key_new_external has to sign `data` with `algorithm`: see
+     * <sallyport/sign.h>. Absent: refused, which ends a connection that needs this key. */
+    sp_answer (*sign)(sp_conn *conn, sp_sign *sign, const sp_key *key, const char *algorithm,
+                      const void *data, size_t length);
 } sp_server_handlers;
 #define SP_SERVER_HANDLERS_INIT .size = sizeof(sp_server_handlers)
 

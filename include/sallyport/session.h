@@ -99,14 +99,15 @@ SP_API sp_answer sp_listen_work(sp_listen *listen, sp_answer (*work)(sp_listen *
                                 void *data);
 
 /* sp_work(question, function, data): the blocking function `function(question, data)` runs on the
- * thread pool and its return value answers. One name for the four. */
+ * thread pool and its return value answers. One name for all of them. */
 #if !defined(__cplusplus)
 #define sp_work(question, function, data)                                                          \
     _Generic((question), sp_auth *                                                                 \
              : sp_auth_work, sp_open *                                                             \
              : sp_open_work, sp_request *                                                          \
              : sp_request_work, sp_listen *                                                        \
-             : sp_listen_work)((question), (function), (data))
+             : sp_listen_work, sp_sign *                                                           \
+             : sp_sign_work)((question), (function), (data))
 #endif
 
 /* ---- the channel ---- */

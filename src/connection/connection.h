@@ -32,6 +32,10 @@ int spn_flush(spn_connection *c);
  * more. A channel that the client was still opening gives no CHANNEL_CLOSED, only its CANCELED. */
 void spn_connection_lost(spn_connection *c, const sp_conn_error *error);
 
+/* Tells the client of all host keys (hostkeys-00@openssh.com), if the options and the client allow.
+ */
+int spn_announce_host_keys(spn_connection *c);
+
 /* keepalive@openssh.com: sends one global request that wants a reply. */
 int spn_send_keepalive(spn_connection *c);
 /* How many of them were not answered yet. */
@@ -41,6 +45,8 @@ unsigned spn_keepalives_open(const spn_connection *c);
 int spn_accept_open(spn_connection *c, uint64_t question, const sp_channel_options *options);
 int spn_refuse_open(spn_connection *c, uint64_t question, uint32_t code, const char *text);
 int spn_answer_request(spn_connection *c, uint64_t question, bool accepted);
+/* Proofs of host keys; `signature` NULL: it could not be made. */
+int spn_answer_sign(spn_connection *c, uint64_t question, const uint8_t *signature, size_t length);
 int spn_answer_global(spn_connection *c, uint64_t question, const sp_global_reply *reply);
 int spn_open_channel(spn_connection *c, const sp_open_request *what,
                      const sp_channel_options *options, uint32_t *channel);

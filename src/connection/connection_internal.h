@@ -256,6 +256,7 @@ struct spn_connection {
     uint32_t global_count;
     uint32_t globals_due; /* of these, not asked yet */
     size_t global_bytes;
+    uint32_t proofs; /* that were asked for */
     spn_node *trash;
 };
 
@@ -305,6 +306,27 @@ bool spn_place_permitted(const spn_channel *ch);
 const char *spn_forced_command(const spn_connection *c);
 /* Do the keys themselves set this environment variable? */
 bool spn_variable_is_set(const spn_connection *c, const char *name);
+/* host_keys.c: OpenSSH PROTOCOL 2.5 */
+#define SPN_PROOFS_MAX 16u /* requests for one in a connection */
+/* A proof that is being made, key by key. */
+typedef struct spn_proof {
+    spb_span left; /* what is still to be proven, as the client listed it */
+    const sp_key *key;
+    const char *algorithm;
+    uint8_t *data; /* what the key signs, with room for spn_proof_room bytes */
+    size_t length;
+} spn_proof;
+typedef enum spn_proof_list {
+    SPN_PROOF_MALFORMED,
+    SPN_PROOF_REFUSED, /* a key that is not ours, or too many */
+    SPN_PROOF_LISTED,
+} spn_proof_list;
+spn_proof_list spn_proof_read(spn_connection *c, spb_reader *r, spb_span *list);
+size_t spn_proof_room(const spn_connection *c);
+/* Fills in the event (not its question) that asks for the next key's signature. */
+void spn_proof_ask(const spn_connection *c, spn_proof *proof, sp_event *event);
+bool spn_proof_good(const spn_connection *c, const spn_proof *proof, const uint8_t *signature,
+                    size_t length);
 
 /* channel_open.c */
 void spn_forget_place(spn_channel *ch);

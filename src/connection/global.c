@@ -27,6 +27,7 @@ typedef struct global_type {
     bool in_turn;    /* asked when all before it is answered; what is behind it waits */
     bool tells_port; /* the reply carries the port, if it was asked for as 0 */
     bool path;       /* the text is a path, not a host */
+    bool proves;     /* asks for a signature by each key listed in the bytes, one after the other */
     outcome (*read)(spn_connection *c, spb_reader *r, fields *f);
 } global_type;
 
@@ -51,7 +52,8 @@ typedef struct global {
     size_t length;
     uint8_t *reply;
     size_t reply_length;
-    /* text and bytes follow */
+    spn_proof proof;
+    /* text, bytes and the proof's data follow */
 } global;
 
 /* ---- the requests ---- */
@@ -96,6 +98,20 @@ static outcome read_path(spn_connection *c, spb_reader *r, fields *f)
     return spn_is_text(f->text) && f->text.length > 0 ? QUESTION : REFUSED;
 }
 
+/* OpenSSH PROTOCOL 2.5 */
+static outcome read_proof(spn_connection *c, spb_reader *r, fields *f)
+{
+    switch (spn_proof_read(c, r, &f->bytes)) {
+    case SPN_PROOF_LISTED:
+        return QUESTION;
+    case SPN_PROOF_REFUSED:
+        return REFUSED;
+    case SPN_PROOF_MALFORMED:
+        break;
+    }
+    return MALFORMED;
+}
+
 static const global_type types[] = {
     {.name = "no-more-sessions@openssh.com", .read = no_more_sessions},
     {.name = "keepalive@openssh.com", .read = keepalive},
@@ -116,6 +132,7 @@ static const global_type types[] = {
      .in_turn = true,
      .path = true,
      .read = read_path},
+    {.name = "hostkeys-prove-00@openssh.com", .proves = true, .read = read_proof},
 };
 
 static const global_type *find_type(spb_span name)
@@ -175,6 +192,8 @@ static int enqueue(spn_connection *c, const global_type *type, outcome result, b
 {
     bool question = result == QUESTION;
     size_t more = question ? f->text.length + 1 + f->bytes.length : 0;
+    if (question && type->proves)
+        more += spn_proof_room(c);
     size_t size = sizeof(global) + more;
     if (c->global_count >= SPN_GLOBALS_MAX || size > SPN_GLOBAL_BYTES_MAX - c->global_bytes)
         return spt_fail(c->transport, SP_ELIMIT, SP_DISCONNECT_PROTOCOL_ERROR,
@@ -194,6 +213,8 @@ static int enqueue(spn_connection *c, const global_type *type, outcome result, b
         if (f->bytes.length > 0)
             g->bytes = memcpy(at, f->bytes.data, f->bytes.length);
         g->length = f->bytes.length;
+        g->proof.left = (spb_span){g->bytes, g->length};
+        g->proof.data = (uint8_t *)at + g->length; /* only for what proves */
     }
     spb_list_append(&c->globals, &g->link);
     c->global_count++;
@@ -262,8 +283,12 @@ static void asks(spn_connection *c, global *g, sp_event *event)
     g->question = SPN_QUESTION_ROOM | (c->questions << SPN_SLOT_BITS) | SPN_SLOT_MASK;
     g->state = ASKED;
     c->globals_due--;
-    event->type = SP_EVENT_GLOBAL_REQUEST;
     event->question = g->question;
+    if (g->type->proves) {
+        spn_proof_ask(c, &g->proof, event);
+        return;
+    }
+    event->type = SP_EVENT_GLOBAL_REQUEST;
     event->u.global.type = g->type->event;
     event->u.global.want_reply = g->want_reply;
     event->u.global.port = g->port;
@@ -343,11 +368,47 @@ int spn_answer_global(spn_connection *c, uint64_t question, const sp_global_repl
     int result = find_question(c, question, &g);
     if (result != 0)
         return result;
+    if (g->type->proves)
+        return SP_EINVAL;
     if (granted && g->type->tells_port && g->port == 0 && reply->port == 0)
         return SP_EINVAL;
     if (granted && !keep_reply(c, g, reply))
         return spn_no_memory(c);
     g->granted = granted;
+    g->state = ANSWERED;
+    return go_on(c);
+}
+
+/* Puts a signature behind those that are there. */
+static bool add_signature(spn_connection *c, global *g, const uint8_t *signature, size_t length)
+{
+    uint8_t *reply = spb_realloc(c->env, g->reply, g->reply_length + 4 + length);
+    if (reply == NULL)
+        return false;
+    spb_put_u32(reply + g->reply_length, (uint32_t)length);
+    memcpy(reply + g->reply_length + 4, signature, length);
+    g->reply = reply;
+    g->reply_length += 4 + length;
+    return true;
+}
+
+int spn_answer_sign(spn_connection *c, uint64_t question, const uint8_t *signature, size_t length)
+{
+    global *g;
+    int result = find_question(c, question, &g);
+    if (result != 0)
+        return result;
+    if (!g->type->proves)
+        return SP_EINVAL;
+    bool good = spn_proof_good(c, &g->proof, signature, length);
+    if (good && !add_signature(c, g, signature, length))
+        return spn_no_memory(c);
+    if (good && g->proof.left.length > 0) {
+        g->state = DUE;
+        c->globals_due++;
+        return 0;
+    }
+    g->granted = good;
     g->state = ANSWERED;
     return go_on(c);
 }

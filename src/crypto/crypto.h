@@ -22,6 +22,29 @@ size_t spc_hash_size(spc_hash_id id);
 /* One shot over several spans. */
 bool spc_hash(spc_hash_id id, const spb_span *spans, size_t count, uint8_t *out) SPC_MUST_CHECK;
 
+/* ---- files of private keys (OpenSSH PROTOCOL.key) ---- */
+/* bcrypt_pbkdf; `rounds` 1 to SP_BCRYPT_ROUNDS_MAX. Each takes milliseconds for 32 bytes. */
+#define SPC_BCRYPT_SALT_MAX ((size_t)1024)
+#define SPC_BCRYPT_OUT_MAX ((size_t)128)
+bool spc_bcrypt_pbkdf(const spb_env *env, spb_span passphrase, spb_span salt, uint32_t rounds,
+                      uint8_t *out, size_t length) SPC_MUST_CHECK;
+
+/* A cipher as such a file uses it, for one text under one key. */
+#define SPC_FILE_KEY_MAX ((size_t)80) /* of key and iv together */
+typedef struct spc_file_cipher {
+    const char *name;
+    uint8_t key_length;
+    uint8_t iv_length;
+    uint8_t block; /* the text's length is a multiple of it */
+    uint8_t tag_length;
+} spc_file_cipher;
+const spc_file_cipher *spc_file_cipher_find(spb_span name);
+const spc_file_cipher *spc_file_cipher_at(size_t index);
+/* In place; `key` is key and iv. Sealing writes the tag, opening checks it. SP_ENOTSUP: libcrypto
+ * lacks the cipher; SP_EPASSPHRASE: the tag is wrong; SP_ECRYPTO. */
+int spc_file_cipher_run(const spc_file_cipher *cipher, const uint8_t *key, uint8_t *text,
+                        size_t length, uint8_t *tag, bool sealing) SPC_MUST_CHECK;
+
 /* ---- base64 (RFC 4648 4), strict: no white space, padding and unused bits as they must be ---- */
 bool spc_base64_encode(spb_span in, spb_buffer *out) SPC_MUST_CHECK; /* appends */
 bool spc_base64_decode(spb_span in, spb_buffer *out) SPC_MUST_CHECK; /* appends */
@@ -122,6 +145,8 @@ bool spc_pkey_from_rsa(spc_pkey **out, const spb_env *env, spb_span n, spb_span 
 /* PEM or PKCS#8, with or without passphrase. Returns 0 or SP_E... */
 int spc_pkey_from_pem(spc_pkey **out, const spb_env *env, spb_span text,
                       const char *passphrase) SPC_MUST_CHECK;
+/* Appends PKCS#8 as PEM to a secret buffer; encrypted unless `passphrase` is NULL. */
+bool spc_pkey_to_pkcs8(const spc_pkey *k, const char *passphrase, spb_buffer *out) SPC_MUST_CHECK;
 sp_key_type spc_pkey_type(const spc_pkey *k);
 unsigned spc_pkey_bits(const spc_pkey *k);
 /* Numbers of a key for its SSH form. ed25519: "pub", "seed"; ecdsa: "point", "scalar"; rsa: "n",

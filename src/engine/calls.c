@@ -19,6 +19,10 @@ static bool over(const sp_engine *e)
 
 int sp_engine_answer_sign(sp_engine *e, uint64_t question, const uint8_t *signature, size_t length)
 {
+    if (tag_of(question) == TAG_CONNECTION)
+        return over(e) || e->connection == NULL
+                   ? SP_ECONN
+                   : spn_answer_sign(e->connection, question, signature, length);
     if (tag_of(question) != TAG_TRANSPORT)
         return SP_EINVAL;
     return spt_answer_sign(e->transport, question, signature, length);

@@ -165,6 +165,8 @@ static int open_rooms(sp_engine *e)
     if (result == 0 && e->connection != NULL && !e->released && spa_completed(e->auth)) {
         spn_release(e->connection);
         e->released = true;
+        if (spn_announce_host_keys(e->connection) != 0)
+            return SP_ECONN; /* the transport knows why */
     }
     if (result != 0)
         result = spt_fail(e->transport, result, SP_DISCONNECT_BY_APPLICATION, "out of memory");

@@ -108,6 +108,20 @@ int sp_key_generate(sp_key **key, sp_key_type type, unsigned bits)
     return spk_new(key, pkey, true);
 }
 
+/* The public numbers are read from the blob once more: keys share nothing. */
+int sp_key_new_external(sp_key **key, const sp_key *public_key)
+{
+    int result = sp_key_from_blob(key, public_key->blob, public_key->blob_length);
+    if (result == 0)
+        (*key)->is_external = true;
+    return result;
+}
+
+bool sp_key_is_external(const sp_key *key)
+{
+    return key->is_external;
+}
+
 sp_key *sp_key_ref(const sp_key *key)
 {
     sp_key *k = (sp_key *)(uintptr_t)key; /* the count is not part of what is constant */

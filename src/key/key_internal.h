@@ -13,6 +13,7 @@ struct sp_key {
     uint8_t *blob;  /* the public key blob */
     size_t blob_length;
     bool is_private;
+    bool is_external; /* others sign for it */
 };
 
 /* No blob of a key that we take is longer; its base64 fits a line of SPK_LINE_MAX. */
@@ -48,7 +49,7 @@ bool spk_write_part(const spc_pkey *pkey, const char *what, bool mpint,
 /* openssh_private.c. The text between the two armour lines is recognised by its first line. */
 bool spk_openssh_recognised(spb_span text);
 int spk_openssh_parse(sp_key **key, spb_span text, const char *passphrase);
-int spk_openssh_write(const sp_key *key, const char *comment, spb_buffer *out);
+int spk_openssh_write(const sp_key *key, const sp_private_options *options, spb_buffer *out);
 
 /* "type base64 ..." at the start of a line; `*reason` gets an English text on failure. */
 int spk_parse_line(sp_key **key, spb_span line, const char **reason);

@@ -82,6 +82,7 @@ static void lost(sp_conn *conn, const sp_conn_error *error)
             sps_channel_lost(conn->channels[i], error);
     sps_questions_cancel(conn);
     sps_forwards_cancel(conn);
+    sps_agents_cancel(conn);
     sps_listeners_lost(conn);
     if (server->handlers.connection_lost != NULL)
         server->handlers.connection_lost(conn, error);
@@ -406,6 +407,7 @@ int sps_conn_start(sp_server *server, int fd)
     conn->task.run = run_task;
     spb_list_init(&conn->questions);
     spb_list_init(&conn->forwards);
+    spb_list_init(&conn->agents);
     spb_list_init(&conn->listeners);
     spb_list_init(&conn->waiters);
     spl_peer_address(fd, &conn->peer);

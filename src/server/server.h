@@ -99,6 +99,7 @@ struct sp_conn {
     spl_task task;
     spb_link questions;
     spb_link forwards;  /* connections that are being made for opens */
+    spb_link agents;    /* signatures that are being made by an ssh-agent */
     spb_link listeners; /* what the client has had us listen on */
     unsigned listener_count;
     spb_link waiters;
@@ -176,7 +177,7 @@ void sps_conn_drop(sp_conn *conn);
 sp_engine *sps_conn_engine(const sp_conn *conn);
 const spb_env *sps_conn_env(const sp_conn *conn);
 
-/* ---- auth_events.c, session_events.c ---- */
+/* ---- auth_events.c, sign.c, session_events.c ---- */
 void sps_auth_event(sp_conn *conn, const sp_event *event);
 void sps_sign_event(sp_conn *conn, const sp_event *event);
 void sps_open_event(sp_conn *conn, const sp_event *event);
@@ -238,6 +239,9 @@ typedef struct sps_destination {
 /* Connects, then accepts the open and relays, or refuses it. */
 void sps_forward(sp_conn *conn, uint64_t question, uint32_t number, const sps_destination *to);
 void sps_forwards_cancel(sp_conn *conn);
+
+/* ---- agent.c ---- */
+void sps_agents_cancel(sp_conn *conn);
 
 /* ---- relay.c: a channel joined to a socket ---- */
 /* A channel for an open, whose bytes go to the socket and come from it. It owns the descriptor,

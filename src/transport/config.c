@@ -45,6 +45,10 @@ static const char *signature_name(size_t i)
 #define DEFAULT_MACS                                                                               \
     "hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com,hmac-sha2-256,hmac-sha2-512"
 #define DEFAULT_COMPRESSIONS "none,zlib@openssh.com"
+#define DEFAULT_HOST_KEYS                                                                          \
+    "ssh-ed25519-cert-v01@openssh.com,ecdsa-sha2-nistp256-cert-v01@openssh.com,"                   \
+    "ecdsa-sha2-nistp384-cert-v01@openssh.com,ecdsa-sha2-nistp521-cert-v01@openssh.com,"           \
+    "rsa-sha2-512-cert-v01@openssh.com,rsa-sha2-256-cert-v01@openssh.com," DEFAULT_SIGNATURES
 #define DEFAULT_SIGNATURES                                                                         \
     "ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521,"                     \
     "rsa-sha2-512,rsa-sha2-256"
@@ -65,7 +69,7 @@ static const struct {
     name_at at;
 } kinds[] = {
     {"kex", DEFAULT_KEX, kex_name},
-    {"key", DEFAULT_SIGNATURES, signature_name},
+    {"key", DEFAULT_HOST_KEYS, signature_name},
     {"cipher", DEFAULT_CIPHERS, cipher_name},
     {"mac", DEFAULT_MACS, mac_name},
     {"compression", DEFAULT_COMPRESSIONS, compression_name},
@@ -88,8 +92,7 @@ const char *sp_supported_algorithms(const char *kind)
     return sp_default_algorithms(kind);
 }
 
-__attribute__((format(printf, 4, 5))) static int explain(int error, char *reason, size_t size,
-                                                         const char *format, ...)
+int spt_explain(int error, char *reason, size_t size, const char *format, ...)
 {
     if (reason != NULL && size > 0) {
         va_list args;
@@ -103,15 +106,6 @@ __attribute__((format(printf, 4, 5))) static int explain(int error, char *reason
 bool spt_compression_is_delayed(const char *name)
 {
     return strcmp(name, "zlib@openssh.com") == 0;
-}
-
-const sp_key *spt_config_host_key(const sp_config *config, const spc_signature *algorithm)
-{
-    for (size_t i = 0; i < config->host_key_count; i++) {
-        if (sp_key_get_type(config->host_keys[i]) == algorithm->key_type)
-            return config->host_keys[i];
-    }
-    return NULL;
 }
 
 /* Steps through a list; each known name goes through `take`, which says whether it is used. Unknown
@@ -131,12 +125,12 @@ static int compile_list(sp_config *config, const char *what, const char *list, t
         size_t before = count;
         if (count >= SPT_LIST_MAX) {
             spb_buffer_free(&out);
-            return explain(SP_EINVAL, reason, size, "too many %s names", what);
+            return spt_explain(SP_EINVAL, reason, size, "too many %s names", what);
         }
         if (!take(config, name, &count)) {
             spb_buffer_free(&out);
-            return explain(SP_EINVAL, reason, size, "unknown %s name \"%.*s\"", what,
-                           (int)(name.length < 64 ? name.length : 64), (const char *)name.data);
+            return spt_explain(SP_EINVAL, reason, size, "unknown %s name \"%.*s\"", what,
+                               (int)(name.length < 64 ? name.length : 64), (const char *)name.data);
         }
         if (count == before)
             continue; /* known, but nothing here can use it */
@@ -146,11 +140,11 @@ static int compile_list(sp_config *config, const char *what, const char *list, t
     }
     if (count == 0 && known_only) {
         spb_buffer_free(&out);
-        return explain(SP_EINVAL, reason, size, "the list of %s names is empty", what);
+        return spt_explain(SP_EINVAL, reason, size, "the list of %s names is empty", what);
     }
     *text = spw_ok(&out) ? spb_strndup(&config->env, out.data, out.length) : NULL;
     spb_buffer_free(&out);
-    return *text == NULL ? explain(SP_ENOMEM, reason, size, "out of memory") : 0;
+    return *text == NULL ? spt_explain(SP_ENOMEM, reason, size, "out of memory") : 0;
 }
 
 static bool take_kex(sp_config *config, spb_span name, size_t *count)
@@ -206,12 +200,13 @@ static bool take_ca_signature(sp_config *config, spb_span name, size_t *count)
     return true;
 }
 
-static bool take_host_signature(sp_config *config, spb_span name, size_t *count)
+static bool take_host_algorithm(sp_config *config, spb_span name, size_t *count)
 {
-    const spc_signature *s = spc_signature_find(name);
-    if (s != NULL && spt_config_host_key(config, s) != NULL)
-        config->host_signatures[(*count)++] = s;
-    return s != NULL;
+    spt_host_algorithm *found = &config->host_algorithms[*count];
+    if (!spt_host_algorithm_find(config, name, found))
+        return false;
+    *count += found->key != NULL;
+    return true;
 }
 
 static void set_defaults(sp_protocol_options *o)
@@ -236,7 +231,7 @@ static void set_defaults(sp_protocol_options *o)
     if (o->kex_algorithms == NULL)
         o->kex_algorithms = DEFAULT_KEX;
     if (o->host_key_algorithms == NULL)
-        o->host_key_algorithms = DEFAULT_SIGNATURES;
+        o->host_key_algorithms = DEFAULT_HOST_KEYS;
     if (o->ciphers == NULL)
         o->ciphers = DEFAULT_CIPHERS;
     if (o->macs == NULL)
@@ -252,16 +247,18 @@ static void set_defaults(sp_protocol_options *o)
 static int check_numbers(const sp_protocol_options *o, char *reason, size_t size)
 {
     if (o->packet_size < 1024 || o->packet_size > 65536)
-        return explain(SP_EINVAL, reason, size, "packet_size must be 1024 to 65536");
+        return spt_explain(SP_EINVAL, reason, size, "packet_size must be 1024 to 65536");
     if (o->window_size < o->packet_size || o->window_max < o->window_size)
-        return explain(SP_EINVAL, reason, size,
-                       "window_size must be at least packet_size, window_max at least window_size");
+        return spt_explain(
+            SP_EINVAL, reason, size,
+            "window_size must be at least packet_size, window_max at least window_size");
     if (o->window_budget < o->window_size)
-        return explain(SP_EINVAL, reason, size, "window_budget must be at least window_size");
+        return spt_explain(SP_EINVAL, reason, size, "window_budget must be at least window_size");
     if (o->rekey_bytes < 16)
-        return explain(SP_EINVAL, reason, size, "rekey_bytes must be at least 16");
+        return spt_explain(SP_EINVAL, reason, size, "rekey_bytes must be at least 16");
     if (o->write_buffer_low >= o->write_buffer_high)
-        return explain(SP_EINVAL, reason, size, "write_buffer_low must be below write_buffer_high");
+        return spt_explain(SP_EINVAL, reason, size,
+                           "write_buffer_low must be below write_buffer_high");
     return 0;
 }
 
@@ -275,35 +272,14 @@ static int set_version(sp_config *config, const char *version, char *reason, siz
     else
         length = snprintf(text, sizeof text, "SSH-2.0-%s", version);
     if (length < 0 || length > VERSION_LINE_MAX - 2)
-        return explain(SP_EINVAL, reason, size, "the version string is too long");
+        return spt_explain(SP_EINVAL, reason, size, "the version string is too long");
     for (const char *p = text; *p != '\0'; p++) {
         if (*p < 0x20 || *p > 0x7e)
-            return explain(SP_EINVAL, reason, size,
-                           "the version string may have printable ASCII only");
+            return spt_explain(SP_EINVAL, reason, size,
+                               "the version string may have printable ASCII only");
     }
     config->version = spb_strdup(&config->env, text);
-    return config->version == NULL ? explain(SP_ENOMEM, reason, size, "out of memory") : 0;
-}
-
-static int set_host_keys(sp_config *config, const sp_protocol_options *o, char *reason, size_t size)
-{
-    if (o->host_keys == NULL || o->host_key_count == 0)
-        return explain(SP_EINVAL, reason, size, "no host key was given");
-    config->host_keys = spb_calloc(&config->env, o->host_key_count, sizeof *config->host_keys);
-    if (config->host_keys == NULL)
-        return explain(SP_ENOMEM, reason, size, "out of memory");
-    for (size_t i = 0; i < o->host_key_count; i++) {
-        sp_key *key = o->host_keys[i];
-        if (key == NULL || !sp_key_is_private(key))
-            return explain(SP_EINVAL, reason, size, "host key %zu is not a private key", i);
-        for (size_t j = 0; j < i; j++) {
-            if (sp_key_get_type(config->host_keys[j]) == sp_key_get_type(key))
-                return explain(SP_EINVAL, reason, size, "two host keys of type %s",
-                               sp_key_type_name(key));
-        }
-        config->host_keys[config->host_key_count++] = sp_key_ref(key);
-    }
-    return 0;
+    return config->version == NULL ? spt_explain(SP_ENOMEM, reason, size, "out of memory") : 0;
 }
 
 /* server-sig-algs: the enabled names, and what those of certificates sign with. OpenSSH's client
@@ -323,7 +299,8 @@ static int set_server_sig_algs(sp_config *config, char *reason, size_t size)
     }
     config->server_sig_algs = spw_ok(&out) ? spb_strndup(&config->env, out.data, out.length) : NULL;
     spb_buffer_free(&out);
-    return config->server_sig_algs == NULL ? explain(SP_ENOMEM, reason, size, "out of memory") : 0;
+    return config->server_sig_algs == NULL ? spt_explain(SP_ENOMEM, reason, size, "out of memory")
+                                           : 0;
 }
 
 static int compile(sp_config *config, const sp_protocol_options *o, char *reason, size_t size)
@@ -332,13 +309,13 @@ static int compile(sp_config *config, const sp_protocol_options *o, char *reason
     if (result == 0)
         result = set_version(config, o->version, reason, size);
     if (result == 0)
-        result = set_host_keys(config, o, reason, size);
+        result = spt_config_keys(config, o, reason, size);
     if (result == 0)
         result = compile_list(config, "key exchange", o->kex_algorithms, take_kex,
                               &config->kex_list, true, reason, size);
     if (result == 0)
         result = compile_list(config, "host key algorithm", o->host_key_algorithms,
-                              take_host_signature, &config->host_key_list, true, reason, size);
+                              take_host_algorithm, &config->host_key_list, true, reason, size);
     if (result == 0)
         result = compile_list(config, "cipher", o->ciphers, take_cipher, &config->cipher_list, true,
                               reason, size);
@@ -368,7 +345,7 @@ int sp_config_new(sp_config **out, const sp_protocol_options *options, char *rea
     if (reason != NULL && reason_size > 0)
         reason[0] = '\0';
     if (options == NULL || options->size == 0 || options->size > sizeof *options)
-        return explain(SP_EINVAL, reason, reason_size, "the options were not initialised");
+        return spt_explain(SP_EINVAL, reason, reason_size, "the options were not initialised");
 
     /* An older caller's struct is shorter: what it lacks has its default. */
     sp_protocol_options o;
@@ -384,7 +361,7 @@ int sp_config_new(sp_config **out, const sp_protocol_options *options, char *rea
 
     sp_config *config = spb_calloc(&env, 1, sizeof *config);
     if (config == NULL)
-        return explain(SP_ENOMEM, reason, reason_size, "out of memory");
+        return spt_explain(SP_ENOMEM, reason, reason_size, "out of memory");
     atomic_init(&config->references, 1);
     config->env = env;
     int result = compile(config, &o, reason, reason_size);
@@ -396,6 +373,8 @@ int sp_config_new(sp_config **out, const sp_protocol_options *options, char *rea
     config->options = o;
     config->options.version = NULL;
     config->options.host_keys = NULL;
+    config->options.host_certificates = NULL;
+    config->options.further_host_keys = NULL;
     config->options.kex_algorithms = NULL;
     config->options.host_key_algorithms = NULL;
     config->options.ciphers = NULL;
@@ -427,9 +406,7 @@ void sp_config_unref(sp_config *config)
         atomic_fetch_sub_explicit(&config->references, 1, memory_order_acq_rel) != 1)
         return;
     spb_env env = config->env;
-    for (size_t i = 0; i < config->host_key_count; i++)
-        sp_key_unref(config->host_keys[i]);
-    spb_free(&env, config->host_keys);
+    spt_config_keys_free(config);
     spb_free(&env, config->version);
     spb_free(&env, config->kex_list);
     spb_free(&env, config->host_key_list);

@@ -32,8 +32,6 @@ static bool exchange_hash(spt_transport *t, spb_span client_public)
 {
     spt_kex *k = t->kex;
     spb_buffer b;
-    size_t blob_length;
-    const uint8_t *blob = sp_key_blob(k->host_key, &blob_length);
 
     spb_buffer_init(&b, spt_env(t), (size_t)256 * 1024);
     b.secret = true;
@@ -41,7 +39,7 @@ static bool exchange_hash(spt_transport *t, spb_span client_public)
     spw_cstring(&b, t->config->version);
     spw_string(&b, k->theirs.data, k->theirs.length);
     spw_string(&b, k->ours.data, k->ours.length);
-    spw_string(&b, blob, blob_length);
+    spw_string(&b, k->host->blob.data, k->host->blob.length);
     spw_string(&b, client_public.data, client_public.length);
     spw_string(&b, k->server_public, k->server_public_length);
     spw_bytes(&b, k->secret.data, k->secret.length);
@@ -80,6 +78,7 @@ int spt_kex_init_received(spt_transport *t, spb_reader *r)
         t->session_id_length = (uint8_t)size;
     }
     k->sign_question = QUESTION_TAG | ++t->sign_counter;
+    k->sign_deadline = t->now + SIGN_TIMEOUT_MS;
     t->kex_state = KEX_WAIT_SIGN;
     return 0;
 }
@@ -130,11 +129,8 @@ static int set_compression(spt_transport *t, spt_direction *d, const char *name,
 static int send_reply(spt_transport *t, const uint8_t *signature, size_t length)
 {
     spt_kex *k = t->kex;
-    size_t blob_length;
-    const uint8_t *blob = sp_key_blob(k->host_key, &blob_length);
-
     spb_buffer *b = spt_begin(t, SSH_MSG_KEX_ECDH_REPLY);
-    spw_string(b, blob, blob_length);
+    spw_string(b, k->host->blob.data, k->host->blob.length);
     spw_string(b, k->server_public, k->server_public_length);
     spw_string(b, signature, length);
     int result = spt_end(t);
@@ -159,12 +155,33 @@ static int send_reply(spt_transport *t, const uint8_t *signature, size_t length)
     return set_compression(t, &t->out, k->compression_out, true);
 }
 
+/* A signature that others made is checked before it goes out: a wrong one may give the key away,
+ * and would look to the client like an attack. Those of our own keys spc_sign has made. */
+static bool signature_good(spt_transport *t, const uint8_t *signature, size_t length)
+{
+    const spt_kex *k = t->kex;
+    char print[SP_FINGERPRINT_SIZE];
+
+    if (!sp_key_is_external(k->host->key) ||
+        sp_key_verify(k->host->key, k->host->signature->name, k->hash,
+                      spc_hash_size(k->method->hash), signature, length))
+        return true;
+    sp_key_fingerprint(k->host->key, print);
+    spb_log(spt_env(t), SP_LOG_ERROR, "the signature that was made for host key %s is wrong",
+            print);
+    return false;
+}
+
 int spt_answer_sign(spt_transport *t, uint64_t question, const uint8_t *signature, size_t length)
 {
     if (t->error != NULL || t->kex_state != KEX_WAIT_SIGN || question != t->kex->sign_question)
         return SP_ECONN;
     if (signature == NULL || length == 0) {
         (void)kex_failed(t, SP_ECRYPTO, "the exchange hash can't be signed");
+        return 0;
+    }
+    if (!signature_good(t, signature, length)) {
+        (void)kex_failed(t, SP_ECRYPTO, "the exchange hash was signed wrongly");
         return 0;
     }
     if (send_reply(t, signature, length) != 0)
@@ -190,7 +207,7 @@ int spt_newkeys_received(spt_transport *t)
     if (result != 0)
         return result;
     t->kex_name = k->method->name;
-    t->host_key_name = k->host_signature->name;
+    t->host = k->host;
     t->event_keys = true;
     t->event_keys_first = !t->first_kex_done;
     t->ext_info_due = !t->first_kex_done;
@@ -198,8 +215,8 @@ int spt_newkeys_received(spt_transport *t)
     spt_kex_free(t);
     t->keys_at = t->now;
     t->writable = true;
-    spb_log(spt_env(t), SP_LOG_DEBUG, "new keys: %s %s in %s out %s%s", t->kex_name,
-            t->host_key_name, t->in.cipher->name, t->out.cipher->name, t->strict ? " strict" : "");
+    spb_log(spt_env(t), SP_LOG_DEBUG, "new keys: %s %s in %s out %s%s", t->kex_name, t->host->name,
+            t->in.cipher->name, t->out.cipher->name, t->strict ? " strict" : "");
     return 0;
 }
 
@@ -210,11 +227,22 @@ uint64_t spt_rekey_deadline(const spt_transport *t)
     return t->keys_at + (uint64_t)t->limits.rekey_seconds * 1000;
 }
 
-/* Time, bytes or packets enough for new keys? */
+const char *spt_rsa_signature(const spt_transport *t)
+{
+    if (t->host != NULL && t->host->signature->key_type == SP_KEY_RSA)
+        return t->host->signature->name;
+    return t->rsa_sha2_256 && !t->rsa_sha2_512 ? "rsa-sha2-256" : "rsa-sha2-512";
+}
+
+/* Time, bytes or packets enough for new keys? And is a signature overdue? Before login another
+ * clock runs for everything. */
 int spt_check_rekey(spt_transport *t)
 {
     uint64_t limit = t->limits.rekey_bytes;
 
+    if (t->error == NULL && t->kex_state == KEX_WAIT_SIGN && t->authenticated &&
+        t->now >= t->kex->sign_deadline)
+        return kex_failed(t, SP_ETIMEDOUT, "nobody has signed the exchange hash");
     if (t->kex_state != KEX_IDLE || !t->first_kex_done || !t->authenticated || t->error != NULL)
         return 0;
     if (t->in.bytes >= limit || t->out.bytes >= limit || t->in.packets >= REKEY_PACKETS ||

@@ -137,8 +137,7 @@ static int negotiate(spt_transport *t, const spb_span lists[LIST_COUNT])
             at[i] = -1;
     }
     k->method = c->kex[at[LIST_KEX]];
-    k->host_signature = c->host_signatures[at[LIST_HOST_KEY]];
-    k->host_key = spt_config_host_key(c, k->host_signature);
+    k->host = &c->host_algorithms[at[LIST_HOST_KEY]];
     k->cipher_in = c->ciphers[at[LIST_CIPHER_IN]];
     k->cipher_out = c->ciphers[at[LIST_CIPHER_OUT]];
     k->mac_in = at[LIST_MAC_IN] < 0 ? NULL : c->macs[at[LIST_MAC_IN]];
@@ -158,7 +157,7 @@ static bool first_is(spb_span list, const char *name)
 static bool guess_is_right(const spt_transport *t, const spb_span lists[LIST_COUNT])
 {
     return first_is(lists[LIST_KEX], t->config->kex[0]->name) &&
-           first_is(lists[LIST_HOST_KEY], t->config->host_signatures[0]->name);
+           first_is(lists[LIST_HOST_KEY], t->config->host_algorithms[0].name);
 }
 
 int spt_kexinit_received(spt_transport *t, spb_reader *r)
@@ -179,6 +178,8 @@ int spt_kexinit_received(spt_transport *t, spb_reader *r)
     if (!t->first_kex_done) {
         t->strict = spb_name_in(lists[LIST_KEX], STRICT_THEIRS);
         t->wants_ext_info = spb_name_in(lists[LIST_KEX], EXT_INFO_THEIRS);
+        t->rsa_sha2_512 = spb_name_in(lists[LIST_HOST_KEY], "rsa-sha2-512");
+        t->rsa_sha2_256 = spb_name_in(lists[LIST_HOST_KEY], "rsa-sha2-256");
         /* Strict: nothing at all may come before KEXINIT. */
         if (t->strict && t->in.sequence != 1)
             return kex_failed(t, SP_EPROTO, "a packet came before KEXINIT");

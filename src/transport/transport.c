@@ -258,8 +258,8 @@ bool spt_next_event(spt_transport *t, sp_event *event)
         memset(event, 0, sizeof *event);
         event->type = SP_EVENT_SIGN;
         event->question = k->sign_question;
-        event->u.sign.key = k->host_key;
-        event->u.sign.algorithm = k->host_signature->name;
+        event->u.sign.key = k->host->key;
+        event->u.sign.algorithm = k->host->signature->name;
         event->u.sign.data = k->hash;
         event->u.sign.length = spc_hash_size(k->method->hash);
         k->sign_asked = true;
@@ -284,7 +284,11 @@ void spt_set_now(spt_transport *t, uint64_t now_ms)
 
 uint64_t spt_deadline(const spt_transport *t)
 {
-    return t->kex_state == KEX_IDLE && t->authenticated ? spt_rekey_deadline(t) : UINT64_MAX;
+    if (!t->authenticated)
+        return UINT64_MAX;
+    if (t->kex_state == KEX_WAIT_SIGN)
+        return t->kex->sign_deadline;
+    return t->kex_state == KEX_IDLE ? spt_rekey_deadline(t) : UINT64_MAX;
 }
 
 uint64_t spt_last_received(const spt_transport *t)
@@ -305,7 +309,7 @@ int spt_algorithms(const spt_transport *t, sp_algorithms *out)
     if (!t->first_kex_done)
         return SP_ESTATE;
     out->kex = t->kex_name;
-    out->host_key = t->host_key_name;
+    out->host_key = t->host->name;
     out->cipher_in = t->in.cipher->name;
     out->cipher_out = t->out.cipher->name;
     out->mac_in = t->in.mac == NULL ? implicit : t->in.mac->name;

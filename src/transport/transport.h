@@ -11,6 +11,10 @@
 typedef struct spt_transport spt_transport;
 
 /* ---- for every room above ---- */
+/* The client's version line, NULL before it came. */
+const char *spt_peer_version(const spt_transport *t);
+/* How an RSA host key signs for this client outside of the exchange (OpenSSH PROTOCOL 2.5). */
+const char *spt_rsa_signature(const spt_transport *t);
 const sp_config *spt_config(const spt_transport *t);
 /* The limits in force: the configuration's, or those set for this connection. Each member has its
  * value: keepalive_interval_ms 0 is none, rekey_seconds UINT32_MAX never. */

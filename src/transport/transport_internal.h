@@ -19,6 +19,7 @@
 #define HELD_LIMIT ((size_t)1024 * 1024)
 #define REKEY_PACKETS ((uint32_t)1 << 31)
 #define SESSION_ID_MAX SPC_HASH_MAX
+#define SIGN_TIMEOUT_MS ((uint64_t)120000) /* for a signature that others make, after login */
 
 /* One direction's protection and its counters. */
 typedef struct spt_direction {
@@ -45,8 +46,7 @@ typedef struct spt_kex {
     spb_buffer ours; /* KEXINIT payloads, with the message number */
     spb_buffer theirs;
     const spc_kex *method;
-    const spc_signature *host_signature;
-    const sp_key *host_key;
+    const spt_host_algorithm *host;
     const spc_cipher *cipher_in, *cipher_out;
     const spc_mac *mac_in, *mac_out;
     const char *compression_in, *compression_out;
@@ -57,6 +57,7 @@ typedef struct spt_kex {
     uint8_t hash[SPC_HASH_MAX];
     spc_protection *protection_in; /* ready for the peer's NEWKEYS */
     uint64_t sign_question;
+    uint64_t sign_deadline;
     bool sign_asked;
 } spt_kex;
 
@@ -89,8 +90,10 @@ struct spt_transport {
     kex_state kex_state;
     uint8_t kex_count; /* until authenticated */
     spt_kex *kex;
-    const char *kex_name, *host_key_name;
-    uint64_t keys_at; /* when the last exchange ended */
+    const char *kex_name;
+    const spt_host_algorithm *host;  /* of the last exchange */
+    bool rsa_sha2_512, rsa_sha2_256; /* offered by the client */
+    uint64_t keys_at;                /* when the last exchange ended */
     uint64_t sign_counter;
 
     spt_direction in, out;

@@ -35,7 +35,8 @@ static void pull(world *w, unsigned how_many)
             questions[question_count++ % 16] = e->question;
         if (e->type == SP_EVENT_CHANNEL_CLOSED || e->type == SP_EVENT_OPEN_FAILED)
             check(spn_find(w->c, e->channel) == NULL);
-        else if (e->type != SP_EVENT_CANCELED && e->type != SP_EVENT_GLOBAL_REQUEST)
+        else if (e->type != SP_EVENT_CANCELED && e->type != SP_EVENT_GLOBAL_REQUEST &&
+                 e->type != SP_EVENT_SIGN)
             check(spn_find(w->c, e->channel) != NULL);
         uint8_t sum = 0;
         if (e->type == SP_EVENT_OPEN && e->u.open.dest_host != NULL)
@@ -44,6 +45,9 @@ static void pull(world *w, unsigned how_many)
             sum ^= (uint8_t)strlen(e->u.open.dest_path);
         if (e->type == SP_EVENT_GLOBAL_REQUEST)
             sum ^= (uint8_t)strlen(e->u.global.path ? e->u.global.path : e->u.global.host);
+        if (e->type == SP_EVENT_SIGN)
+            for (size_t i = 0; i < e->u.sign.length; i++)
+                sum ^= e->u.sign.data[i];
         if (e->type == SP_EVENT_OPEN_FAILED)
             sum ^= (uint8_t)strlen(e->u.open_failed.text);
         if (e->type == SP_EVENT_DATA)
@@ -74,6 +78,23 @@ static void look(world *w)
     }
     world_forget_sent(w);
     check(w->c->windows <= w->t.config.options.window_budget);
+}
+
+/* One of our keys, as a client lists it, three times: more than there are. */
+static uint8_t proof[3 * 55];
+static sp_key *host_keys[2];
+
+static void make_keys(void)
+{
+    size_t length;
+    check(sp_key_generate(&host_keys[0], SP_KEY_ED25519, 0) == 0);
+    check(sp_key_generate(&host_keys[1], SP_KEY_ECDSA_P256, 0) == 0);
+    const uint8_t *blob = sp_key_blob(host_keys[0], &length);
+    check(length == 51);
+    for (size_t i = 0; i < 3; i++) {
+        spb_put_u32(proof + i * 55, (uint32_t)length);
+        memcpy(proof + i * 55 + 4, blob, length);
+    }
 }
 
 static void message(world *w, script *s)
@@ -143,6 +164,9 @@ static void message(world *w, script *s)
                  "h", byte(s) * 300u);
         else if (name[0] == 'e')
             give(w, 80, "sbs", "streamlocal-forward@openssh.com", want, "/s");
+        else if (name[0] == 'o') /* the list may be cut anywhere */
+            give(w, 80, "sbr", "hostkeys-prove-00@openssh.com", want, proof,
+                 byte(s) % sizeof proof);
         else
             give(w, 80, "sb", "keepalive@openssh.com", want);
         return;
@@ -262,6 +286,9 @@ static void call(world *w, script *s)
         spn_answer_global(w->c, question, &reply);
         break;
     }
+    case 30:
+        spn_answer_sign(w->c, question, bytes, byte(s) * 10u);
+        break;
     default:
         pull(w, 1);
     }
@@ -276,7 +303,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memset(questions, 0, sizeof questions);
     live_blocks = 0;
     fail_after = -1;
+    if (host_keys[0] == NULL)
+        make_keys();
     world_init(&w);
+    w.t.config.host_keys = host_keys;
+    w.t.config.host_key_count = w.t.config.all_key_count = 2;
     w.t.config.options.window_size = 20000;
     w.t.config.options.window_budget = 100000;
     w.t.config.options.packet_size = 16384;

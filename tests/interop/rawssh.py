@@ -159,6 +159,7 @@ class Raw:
         self.server_kexinit = self.client_kexinit = None
         self.follows = False
         self.channels = 0
+        self.announced = None  # the server's host keys, as it told them after login
         if login:
             self.handshake()
             self.service()
@@ -227,6 +228,9 @@ class Raw:
         if payload[0] == DISCONNECT:
             reader = Reader(payload[1:])
             raise Closed(reader.u32(), reader.text())
+        if payload[:1] + payload[5:28] == bytes([GLOBAL_REQUEST]) + b"hostkeys-00@openssh.com":
+            self.announced = payload
+            return self.receive()
         return payload
 
     def expect(self, *numbers, skip=(IGNORE, DEBUG, EXT_INFO, USERAUTH_BANNER, WINDOW_ADJUST)):

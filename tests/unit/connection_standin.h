@@ -21,6 +21,8 @@ struct spt_transport {
     uint64_t now;
     sp_config config;
     spb_pool *pool;
+    const char *peer_version;
+    const char *rsa_signature;
     spb_buffer writer;
     bool can_send;
     size_t data_left; /* bulk messages until can_send ends by itself */
@@ -87,6 +89,20 @@ spb_pool *spt_pool(const spt_transport *t)
 uint64_t spt_now(const spt_transport *t)
 {
     return t->now;
+}
+const char *spt_peer_version(const spt_transport *t)
+{
+    return t->peer_version;
+}
+const char *spt_rsa_signature(const spt_transport *t)
+{
+    return t->rsa_signature;
+}
+spb_span spt_session_id(const spt_transport *t)
+{
+    (void)t;
+    static const uint8_t id[32] = {1, 2, 3};
+    return (spb_span){id, sizeof id};
 }
 
 static void record_sent(spt_transport *t, const uint8_t *a, size_t a_length, const uint8_t *b,

@@ -6,6 +6,7 @@
 
 #include "crypto/base64.c"
 #include "crypto/fetch.c"
+#include "crypto/file_cipher.c"
 #include "crypto/hash.c"
 #include "crypto/kex_ecdh.c"
 #include "crypto/kex_table.c"
@@ -195,6 +196,48 @@ static bool run_pem(void *arg)
     return result == 0;
 }
 
+/* Written, encrypted when `arg` says so, and read again. */
+static bool run_pkcs8(void *arg)
+{
+    spb_buffer text;
+    spc_pkey *k = NULL;
+    spb_buffer_init(&text, &env, 8192);
+    text.secret = true;
+    bool good = spc_pkey_to_pkcs8(keys[0], arg, &text) &&
+                spc_pkey_from_pem(&k, &env, (spb_span){text.data, text.length}, arg) == 0;
+    assert_int_equal(good, k != NULL);
+    spc_pkey_free(k);
+    spb_buffer_free(&text);
+    return good;
+}
+
+static bool run_bcrypt(void *arg)
+{
+    (void)arg;
+    uint8_t out[40];
+    return spc_bcrypt_pbkdf(&env, message, message, 1, out, sizeof out);
+}
+
+static bool run_file_cipher(void *arg)
+{
+    static const uint8_t zero[48];
+    uint8_t text[48] = {0}, tag[16] = {0};
+    bool good = spc_file_cipher_run(arg, secrets, text, sizeof text, tag, true) == 0;
+    if (good)
+        assert_memory_not_equal(text, zero, sizeof text);
+    good = good && spc_file_cipher_run(arg, secrets, text, sizeof text, tag, false) == 0;
+    if (good)
+        assert_memory_equal(text, zero, sizeof text);
+    return good;
+}
+
+static bool run_file_forged(void *arg)
+{
+    uint8_t text[48] = {0}, tag[16] = {0};
+    assert_true(spc_file_cipher_run(arg, secrets, text, sizeof text, tag, false) < 0);
+    return true;
+}
+
 static const spc_pkey *key_for(const spc_signature *alg)
 {
     for (size_t i = 0; i < 5; i++) {
@@ -298,7 +341,7 @@ static bool run_fetch(void *arg)
     return good;
 }
 
-static operation operations[80];
+static operation operations[120];
 static size_t operation_count;
 static pair pairs[32];
 
@@ -337,6 +380,14 @@ static int prepare(void **unused)
     spw_bytes(&pem, text, (size_t)length);
     BIO_free(bio);
     add("pem", run_pem, NULL);
+    add("pkcs8", run_pkcs8, NULL);
+    add("pkcs8 encrypted", run_pkcs8, "secret");
+    add("bcrypt", run_bcrypt, NULL);
+    for (size_t i = 0; spc_file_cipher_at(i) != NULL; i++) {
+        add("file", run_file_cipher, spc_file_cipher_at(i));
+        if (spc_file_cipher_at(i)->tag_length > 0)
+            add("file forged", run_file_forged, spc_file_cipher_at(i));
+    }
     for (size_t i = 0; spc_kex_at(i) != NULL; i++)
         add(spc_kex_at(i)->name, run_kex, spc_kex_at(i));
     for (size_t i = 0; spc_signature_at(i) != NULL; i++) {
@@ -375,7 +426,7 @@ static int clean_up(void **unused)
 
 static bool forged(const operation *o)
 {
-    return o->run == run_verify_forged || o->run == run_packet_forged;
+    return o->run == run_verify_forged || o->run == run_packet_forged || o->run == run_file_forged;
 }
 
 static void every_call_fails(void **unused)
@@ -421,7 +472,7 @@ static void every_allocation_fails(void **unused)
     (void)unused;
     for (size_t i = 0; i < operation_count; i++) {
         const operation *o = &operations[i];
-        if (o->run == run_fetch)
+        if (o->run == run_fetch || (o->run == run_pkcs8 && o->arg != NULL)) /* slow on purpose */
             continue;
         for (blocks_fail_at = 0; blocks_fail_at < 3000; blocks_fail_at += 1 + blocks_fail_at / 32) {
             blocks = 0;

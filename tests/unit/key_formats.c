@@ -137,13 +137,6 @@ static void loads_what_ssh_keygen_made(void **unused)
             assert_true(sp_key_equal(key, other));
             sp_key_unref(other);
         }
-        /* Encrypted in the OpenSSH form: not yet. */
-        assert_int_equal(
-            shell("cp %s copy && ssh-keygen -q -p -N secret -f copy >/dev/null", kinds[i].name), 0);
-        sp_key *none;
-        assert_int_equal(sp_key_load_private(&none, path_of("copy"), NULL), SP_EPASSPHRASE);
-        assert_int_equal(sp_key_load_private(&none, path_of("copy"), "secret"), SP_ENOTSUP);
-        assert_null(none);
         sp_key_unref(key);
     }
 }

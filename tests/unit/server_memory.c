@@ -116,6 +116,27 @@ static sp_answer forward_path(sp_conn *conn, sp_open *open, const char *dest_pat
     return SP_ACCEPT;
 }
 
+static sp_key *external_key;
+static int signs;
+
+/* One is answered later, one goes to an agent that is not there. */
+static sp_answer sign(sp_conn *conn, sp_sign *question, const sp_key *key, const char *algorithm,
+                      const void *data, size_t length)
+{
+    (void)conn;
+    (void)key;
+    (void)algorithm;
+    (void)data;
+    (void)length;
+    if (signs++ > 0)
+        return sp_agent_sign(question, "/nonexistent/agent");
+    assert_int_equal(sp_sign_answer(question, "x", 0), SP_EINVAL);
+    (void)sp_sign_answer(question, "x", 1);
+    assert_int_equal(sp_sign_answer(question, "x", 1), SP_EALREADY);
+    sp_sign_release(question);
+    return SP_LATER;
+}
+
 static void nothing(void *data)
 {
     (void)data;
@@ -162,6 +183,16 @@ static void ask_all(sp_conn *conn)
     event.u.open.type = "direct-streamlocal@openssh.com";
     event.u.open.dest_path = "/nonexistent/socket";
     sps_open_event(conn, &event);
+    for (uint64_t i = 0; i < 2; i++) {
+        memset(&event, 0, sizeof event);
+        event.type = SP_EVENT_SIGN;
+        event.question = 1010 + i;
+        event.u.sign.key = external_key;
+        event.u.sign.algorithm = "ssh-ed25519";
+        event.u.sign.data = (const uint8_t *)"data";
+        event.u.sign.length = 4;
+        sps_sign_event(conn, &event);
+    }
     sp_channel *channel = sps_channel_new(conn->queue, &session, NULL);
     if (channel == NULL)
         return;
@@ -212,12 +243,15 @@ static bool one_life(long n)
         .session_requested = keep_open,
         .connection_requested = forward_host,
         .unix_connection_requested = forward_path,
+        .sign = sign,
     };
     made_count = lost_count = 0;
     the_conn = NULL;
     the_auth = NULL;
     the_open = NULL;
     the_request = NULL;
+    signs = 0;
+    assert_int_equal(sp_key_new_external(&external_key, key), 0);
     m.until = n;
     sp_server *server = NULL;
     char reason[100];
@@ -245,6 +279,7 @@ static bool one_life(long n)
         close(fds[1]);
     }
     sp_key_unref(key);
+    sp_key_unref(external_key);
     assert_int_equal(made_count, lost_count);
     assert_int_equal(m.live, 0);
     return m.failed;

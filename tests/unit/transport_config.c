@@ -91,8 +91,8 @@ static void offers_what_its_host_keys_fit(void **unused)
     o.host_key_count = 2;
     assert_int_equal(sp_config_new(&c, &o, NULL, 0), 0);
     assert_string_equal(c->host_key_list, "ssh-ed25519,ecdsa-sha2-nistp256");
-    assert_ptr_equal(spt_config_host_key(c, c->host_signatures[0]), ed25519);
-    assert_ptr_equal(spt_config_host_key(c, c->host_signatures[1]), ecdsa);
+    assert_ptr_equal(c->host_algorithms[0].key, ed25519);
+    assert_ptr_equal(c->host_algorithms[1].key, ecdsa);
     sp_config_unref(c);
 }
 
