@@ -323,7 +323,7 @@ static void test_limits(void **state)
     const sp_server_handlers none = {SP_SERVER_HANDLERS_INIT};
     const size_t sizes[] = {1, SPL_STACK_MIN - 1, SPL_STACK_MAX + 1, SIZE_MAX};
     for (size_t i = 0; i < 4; i++) {
-        sp_server_options options = SP_SERVER_OPTIONS_INIT;
+        sp_server_options options = {SP_SERVER_OPTIONS_INIT};
         sp_key *key = NULL;
         sp_server *server = NULL;
         char reason[100] = "";
