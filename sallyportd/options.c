@@ -119,6 +119,10 @@ static void clear(options *o)
                      o->trusted_ca_keys,
                      o->principals_file,
                      o->public_key_options,
+                     o->keys_command,
+                     o->keys_command_user,
+                     o->principals_command,
+                     o->principals_command_user,
                      o->revoked_keys,
                      o->permit_environment};
 
@@ -359,6 +363,11 @@ option_result options_complete(options *o, option_problem *problem)
                      ".ssh/authorized_keys2") != 0 ||
         default_list(&o->accept_env, "AcceptEnv", o, "LANG", "LC_*") != 0)
         return no_memory(problem);
+    if (o->keys_command != NULL && o->keys_command_user == NULL)
+        return bad_value(problem, "AuthorizedKeysCommand set without AuthorizedKeysCommandUser");
+    if (o->principals_command != NULL && o->principals_command_user == NULL)
+        return bad_value(problem, "AuthorizedPrincipalsCommand set without "
+                                  "AuthorizedPrincipalsCommandUser");
     return check_chains(o, problem);
 }
 

@@ -124,7 +124,11 @@ typedef struct options {
     uint32_t client_alive_seconds;
     uint32_t client_alive_count;
 
-    char *trusted_ca_keys;    /* path, or NULL */
+    char *trusted_ca_keys; /* path, or NULL */
+    char *keys_command;    /* AuthorizedKeysCommand with its arguments, or NULL */
+    char *keys_command_user;
+    char *principals_command;
+    char *principals_command_user;
     char *principals_file;    /* with tokens, or NULL */
     char *revoked_keys;       /* path, or NULL */
     char *permit_environment; /* comma-separated patterns; NULL: none */

@@ -170,6 +170,15 @@ option_result read_text(const keyword *k, const option_values *values, options *
     return replace_text(place, text_copy(values->rest), problem);
 }
 
+/* A command with an absolute path, or none. */
+option_result read_command(const keyword *k, const option_values *values, options *o,
+                           option_problem *problem)
+{
+    if (*values->rest != '/' && strcasecmp(values->rest, "none") != 0)
+        return bad_value(problem, "%s must be an absolute path", k->name);
+    return read_text(k, values, o, problem);
+}
+
 /* "0177" */
 option_result read_octal(const keyword *k, const option_values *values, options *o,
                          option_problem *problem)

@@ -72,6 +72,9 @@ struct sp_process {
 /* In server.h: sps_direct_free (the memory); sps_direct_drained (the connection has run: whose
  * write buffers are empty?); sps_directs_end (the server is being freed and its connections are
  * gone: all functions run to their ends). */
+/* A channel that the function will serve. NULL when out of memory. Thread: any. */
+sp_channel *sps_direct_channel(spl_queue *queue, sp_process_fn function, void *data,
+                               const sp_direct_options *options, bool stream);
 /* 0: the function itself calls, and may wait. SP_ESTATE. */
 int sps_direct_may_wait(const sp_process *p);
 /* Leaves the fiber until one of `for_what` (or loss) has happened; or for no reason: look again. */

@@ -131,7 +131,7 @@ static ptrdiff_t interrupted(sp_process *p)
         return result;
     if ((p->events & SP_WAIT_SIGNAL) == 0)
         return SP_ECANCELED;
-    strcpy(p->signal_told, "INT");
+    memcpy(p->signal_told, "INT", sizeof "INT");
     return SP_ESIGNAL;
 }
 
