@@ -81,9 +81,6 @@ static int read_lending(sp_server *server, const sp_server_options *options, cha
     sps_lending *l = &server->lending;
     const char *directory =
         options->lending_directory != NULL ? options->lending_directory : "/tmp";
-    if (directory[0] != '/' || strlen(directory) > SPS_LENDING_DIRECTORY_MAX)
-        return fail(reason, reason_size, SP_EINVAL,
-                    "the lending directory needs an absolute path, and a short one");
     l->directory = spb_strdup(&server->env, directory);
     l->x11_display_offset =
         options->x11_display_offset != 0 ? options->x11_display_offset : DISPLAY_OFFSET;
@@ -164,6 +161,10 @@ static int make_group(sps_group **out, const sp_server_options *options, const s
                       char *reason, size_t reason_size)
 {
     unsigned count = options->loop_threads != 0 ? options->loop_threads : 1;
+    const char *directory = options->lending_directory;
+    if (directory != NULL && (directory[0] != '/' || strlen(directory) > SPS_LENDING_DIRECTORY_MAX))
+        return fail(reason, reason_size, SP_EINVAL,
+                    "the lending directory needs an absolute path, and a short one");
     if (count > SPS_LOOP_THREADS_MAX)
         return fail(reason, reason_size, SP_EINVAL, "too many loop threads");
     if (count > 1 && options->loop != NULL)
