@@ -1,5 +1,6 @@
-/* server_sallyport [PORT]: the library's side of the comparison. Any key logs in; "sink" reads
- * until end of file, "source N" sends N bytes; nothing else is done. Prints its port. */
+/* server_sallyport [PORT [THREADS]]: the library's side of the comparison. Any key logs in; "sink"
+ * reads until end of file, "source N" sends N bytes; nothing else is done. THREADS: loop threads, 1
+ * if not given. Prints its port. */
 #include <sallyport.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -101,6 +102,7 @@ int main(int argc, char **argv)
         return 1;
     options.protocol.host_keys = &key;
     options.protocol.host_key_count = 1;
+    options.loop_threads = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 0;
     if (sp_server_new(&server, &options, &handlers, NULL, reason, sizeof reason) != 0) {
         fprintf(stderr, "%s\n", reason);
         return 1;

@@ -99,7 +99,7 @@ file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/interop/test_*.p
   ${PROJECT_SOURCE_DIR}/tests/unit/*.c ${PROJECT_SOURCE_DIR}/tests/engine/*.c
   ${PROJECT_SOURCE_DIR}/include/sallyport/*.h)
 add_custom_command(OUTPUT ${PROJECT_BINARY_DIR}/handlers.checked
-  COMMAND ${SP_PYTHON3} ${PROJECT_SOURCE_DIR}/tests/handlers/check.py --check
+  COMMAND ${SP_PYTHON3} ${PROJECT_SOURCE_DIR}/tests/handlers/check.py --check --strict
   COMMAND ${CMAKE_COMMAND} -E touch ${PROJECT_BINARY_DIR}/handlers.checked
   DEPENDS ${sources} ${PROJECT_SOURCE_DIR}/tests/handlers/check.py
     ${PROJECT_SOURCE_DIR}/tests/handlers/rows.txt ${PROJECT_SOURCE_DIR}/docs/handlers-tests.md

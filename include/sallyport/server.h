@@ -5,6 +5,13 @@
  * its comment names. Handlers run on the connection's loop thread and must not block; a decision
  * that takes time is answered later, or runs with sp_work.
  *
+ * With several loop threads (loop_threads) a connection belongs to one of them for life, and all of
+ * its handlers run there. Handlers of different connections run at the same time: what they share
+ * (sp_server_data among it) is the application's to lock. Each thread has an sp_server of its own,
+ * which sp_conn_server returns: its timers, posts and work belong to the connection's thread. The
+ * server that sp_server_new made is the main one; it belongs to the thread that runs it, accepts
+ * for all, and serves like the others. The log and the allocator are called by all threads.
+ *
  * Thread: the loop's, for everything that does not say "Thread: any". */
 #ifndef SALLYPORT_SERVER_H
 #define SALLYPORT_SERVER_H
@@ -130,6 +137,9 @@ typedef struct sp_server_options {
     const sp_revoked_keys *revoked_keys;
     size_t direct_stack_size; /* of each function of <sallyport/direct.h>; 0: 64 KiB */
     unsigned max_fibers;      /* such functions at once; 0: 10000; further ones are refused */
+    /* Loops, each with a thread of its own, for this server: up to 64; 0 and 1: the one that
+     * sp_server_run runs. Not with the application's loop. All limits hold for the whole. */
+    unsigned loop_threads;
 } sp_server_options;
 #define SP_SERVER_OPTIONS_INIT                                                                     \
     .size = sizeof(sp_server_options), .protocol = {SP_PROTOCOL_OPTIONS_INIT}
@@ -140,11 +150,14 @@ typedef struct sp_server_options {
 SP_API int sp_server_new(sp_server **server, const sp_server_options *options,
                          const sp_server_handlers *handlers, void *data, char *reason,
                          size_t reason_size);
-/* After wait_closed, or before anything was started; a running server is aborted first. With the
- * application's loop: that loop must still be there, and is run until the server's handles are
- * closed. */
+/* After wait_closed, or before anything was started; a running server is aborted first. Not while
+ * sp_server_run runs. With several loop threads: for the main server; what is left in the others'
+ * queues runs here. With the application's loop: that loop must still be there, and is run until
+ * the server's handles are closed. */
 SP_API void sp_server_free(sp_server *server);
-SP_API void *sp_server_data(const sp_server *server);
+SP_API void *sp_server_data(const sp_server *server); /* Thread: any */
+/* The server that sp_server_new made, from any of its loop threads' servers. Thread: any. */
+SP_API sp_server *sp_server_main(sp_server *server);
 
 /* Listens on an address: a numeric IPv4 or IPv6 address, or "" or NULL for all of both kinds (one
  * listener; an IPv4 peer shows as IPv4). May be called several times. Port 0: any; sp_server_port
@@ -153,30 +166,40 @@ SP_API int sp_server_listen(sp_server *server, const char *address, uint16_t por
 /* Listens on a socket that is bound and listening already. The server owns it from here on, also
  * when this fails. */
 SP_API int sp_server_listen_fd(sp_server *server, int fd);
-/* Serves one connected stream socket. The server owns it from here on, also when this fails.
- * Errors: SP_ELIMIT (one of the limits on connections), SP_ECLOSED, SP_EINVAL, SP_ENOMEM. */
+/* Serves one connected stream socket. The server owns it from here on, also when this fails. While
+ * several loop threads run, by the one with the fewest connections: connection_made is called
+ * there. Errors: SP_ELIMIT (one of the limits on connections), SP_ECLOSED, SP_EINVAL, SP_ENOMEM. */
 SP_API int sp_server_serve_fd(sp_server *server, int fd);
-/* The port of listener `index` in the order made; 0 past the end. */
+/* The port of this sp_server's listener `index` in the order made; 0 past the end. */
 SP_API uint16_t sp_server_port(const sp_server *server, size_t index);
 /* "127.0.0.1:8022" or "[::1]:8022". False past the end. */
 SP_API bool sp_server_address(const sp_server *server, size_t index, char *out, size_t size);
 
 /* Runs the server's own loop until the server is closed (sp_server_stop, or sp_server_drain and all
- * connections ended). Not with the application's loop. */
+ * connections ended); starts the other loop threads before, which take no signals, and has ended
+ * them when it returns. Not with the application's loop. After a failure the server can only be
+ * freed. Errors: SP_EINVAL, SP_ENOMEM, SP_EAGAIN (no more threads), SP_EIO. */
 SP_API int sp_server_run(sp_server *server);
+/* These end the whole server, all of its loop threads' connections. Thread: any. */
 /* Stops listening and disconnects everyone (BY_APPLICATION), then the server is closed. Idempotent.
- * Thread: any, also a signal handler's. */
+ * Also for signal handlers. */
 SP_API void sp_server_stop(sp_server *server);
 /* Stops accepting for good. Connections go on; when the last has ended, the server is closed. */
 SP_API void sp_server_close(sp_server *server);
 /* Stops accepting, lets connections end by themselves, and disconnects what is left after
  * `timeout_ms` (0: waits for ever). */
 SP_API void sp_server_drain(sp_server *server, uint32_t timeout_ms);
-/* `closed` runs once when nothing listens and no connection is left. */
+/* `closed` runs once when nothing listens and no connection is left in any thread; it runs in this
+ * sp_server's thread, for the main one when the others are closed. */
 SP_API int sp_server_wait_closed(sp_server *server, void (*closed)(void *data), void *data);
 /* Runs `function` on the loop's thread, in the order posted. What was taken always runs, at the
  * latest in sp_server_free. Thread: any. */
 SP_API int sp_server_post(sp_server *server, void (*function)(void *data), void *data);
+/* Runs `function` once in each loop thread, with that thread's sp_server: to visit the connections
+ * of all, say. Errors: SP_ENOMEM, and it runs nowhere; SP_ECLOSED when the server is being freed.
+ * Thread: any. */
+SP_API int sp_server_post_all(sp_server *server, void (*function)(sp_server *server, void *data),
+                              void *data);
 
 typedef struct sp_server_statistics {
     uint64_t accepted;        /* connections since the start */
@@ -190,8 +213,9 @@ typedef struct sp_server_statistics {
     uint64_t bytes_sent;
     uint64_t fibers; /* functions of <sallyport/direct.h> that run now */
 } sp_server_statistics;
+/* Of all loop threads together. Thread: any. */
 SP_API void sp_server_get_statistics(const sp_server *server, sp_server_statistics *out);
-/* For `visit` see each open connection. It must not free any. */
+/* For `visit` see each open connection, of this sp_server's thread. It must not free any. */
 SP_API void sp_server_each_conn(sp_server *server, void (*visit)(sp_conn *conn, void *data),
                                 void *data);
 
@@ -211,6 +235,7 @@ SP_API int sp_server_work(sp_server *server, void (*work)(void *data), void (*do
 /* ---- a connection: valid until connection_lost has returned; sp_conn_ref keeps it longer ---- */
 SP_API void *sp_conn_data(const sp_conn *conn);
 SP_API void sp_conn_set_data(sp_conn *conn, void *data);
+/* That of the connection's thread; NULL when the connection is gone. */
 SP_API sp_server *sp_conn_server(const sp_conn *conn);
 SP_API sp_conn *sp_conn_ref(sp_conn *conn);
 SP_API void sp_conn_unref(sp_conn *conn);

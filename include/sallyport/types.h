@@ -115,7 +115,8 @@ typedef enum sp_log_level {
     SP_LOG_DEBUG = 4,   /* protocol steps; never a secret */
 } sp_log_level;
 
-/* One line without a newline. Thread: the loop's, or the one that called the library. */
+/* One line without a newline. Thread: the loop's (with several, any of them, also at the same
+ * time), or the one that called the library. */
 typedef void (*sp_log_fn)(void *ctx, sp_log_level level, const char *line);
 
 #ifdef __cplusplus

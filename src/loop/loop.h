@@ -89,6 +89,14 @@ void spl_timer_close(spl_timer *timer); /* NULL is fine */
 /* ---- work: `work` on the thread pool, then `done` on the loop's thread ---- */
 int spl_work(spl_loop *loop, void (*work)(void *data), void (*done)(void *data), void *data);
 
+/* ---- threads ---- */
+typedef struct spl_thread spl_thread;
+/* Runs `function` in a thread of its own, in which no signal handler runs. */
+int spl_thread_start(spl_thread **thread, const spb_env *env, void (*function)(void *data),
+                     void *data);
+/* Waits for its end and frees it. NULL is fine. */
+void spl_thread_join(spl_thread *thread);
+
 /* ---- plain input and output; no SIGPIPE is ever raised ---- */
 /* An SP_E... for an errno. */
 int spl_error(int number);

@@ -44,7 +44,7 @@ static void auth_apply(sps_question *question)
     }
     if (result == 0 && reply.verdict == SP_AUTH_REJECT && auth->event != SP_EVENT_AUTH_BEGIN &&
         auth->event != SP_EVENT_AUTH_COMPLETED)
-        question->conn->server->statistics.auth_failures++;
+        sps_count(&question->conn->server->counters.auth_failures, 1);
 }
 
 static void auth_clear(sps_question *question)

@@ -68,7 +68,7 @@ void sps_channel_lost(sp_channel *channel, const sp_conn_error *error)
     if (conn != NULL) {
         sps_questions_cancel_channel(conn, channel->number);
         conn->channels[channel->number] = NULL;
-        conn->server->statistics.channels--;
+        sps_count_off(&conn->server->counters.channels);
     }
     sps_lent_close(channel);
     if (channel->handlers.connection_lost != NULL)

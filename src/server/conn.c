@@ -48,7 +48,7 @@ static void finish(sp_conn *conn)
     conn->channels = NULL;
     conn->channel_room = 0;
     spb_list_remove(&conn->link);
-    server->statistics.connections--;
+    sps_place_leave(server);
     conn->server = NULL;
     if (server->state == SPS_CLOSING)
         sps_server_look(server);
@@ -76,7 +76,7 @@ static void lost(sp_conn *conn, const sp_conn_error *error)
     conn->state = SPS_CONN_LOST;
     log_end(conn, error);
     if (!conn->authenticated)
-        server->statistics.unauthenticated--;
+        sps_place_authenticated(server);
     for (uint32_t i = 0; i < conn->channel_room; i++)
         if (conn->channels[i] != NULL)
             sps_channel_lost(conn->channels[i], error);
@@ -197,8 +197,8 @@ static void react(sp_conn *conn)
     if (conn->state == SPS_CONN_OPEN && !conn->authenticated &&
         sp_engine_authenticated(conn->engine)) {
         conn->authenticated = true;
-        conn->server->statistics.unauthenticated--;
-        conn->server->statistics.logins++;
+        sps_place_authenticated(conn->server);
+        sps_count(&conn->server->counters.logins, 1);
     }
 }
 
@@ -231,7 +231,7 @@ static size_t flush(sp_conn *conn)
         }
         size_t sent = n > 0 ? (size_t)n : 0;
         sp_engine_consumed(conn->engine, sent);
-        conn->server->statistics.bytes_sent += sent;
+        sps_count(&conn->server->counters.bytes_sent, sent);
         total += sent;
         conn->blocked = sent < length;
     }
@@ -271,7 +271,7 @@ static void receive(sp_conn *conn)
     sp_engine_tick(conn->engine, spl_loop_now(conn->server->loop));
     (void)sp_engine_received(conn->engine, n > 0 ? (size_t)n : 0);
     if (n > 0)
-        conn->server->statistics.bytes_received += (uint64_t)n;
+        sps_count(&conn->server->counters.bytes_received, (uint64_t)n);
     else if (n == 0)
         end_input(conn, 0, 0);
     else if (n != SP_EAGAIN)
@@ -425,11 +425,9 @@ int sps_conn_start(sp_server *server, int fd)
     if (server->no_delay)
         spl_socket_no_delay(fd);
     conn->queue = spl_queue_ref(server->queue);
-    conn->id = ++server->next_id;
+    conn->id = atomic_fetch_add_explicit(&server->group->next_id, 1, memory_order_relaxed) + 1;
     spb_list_append(&server->conns, &conn->link);
-    server->statistics.accepted++;
-    server->statistics.connections++;
-    server->statistics.unauthenticated++;
+    sps_count(&server->counters.accepted, 1);
     char from[SPL_HOST_SIZE + 8];
     if (!spl_address_text(&conn->peer, from, sizeof from))
         strcpy(from, "a local socket");

@@ -56,7 +56,7 @@ static void ended(sp_process *p)
     spb_buffer_free(&p->input);
     p->taken = 0;
     spb_list_remove(&p->link);
-    server->statistics.fibers--;
+    sps_total_give(&server->group->fibers, 1);
     if (server->state == SPS_CLOSING)
         sps_server_look(server);
     release(p);
@@ -140,16 +140,17 @@ void sps_directs_end(sp_server *server)
 static bool begin(sp_process *p)
 {
     sp_server *server = p->server;
-    if (server->statistics.fibers >= server->max_fibers)
+    if (!sps_total_take(&server->group->fibers, 1, server->max_fibers))
         return false;
     p->fiber = spl_fiber_new(server->fiber_pool, run_function, p);
-    if (p->fiber == NULL)
+    if (p->fiber == NULL) {
+        sps_total_give(&server->group->fibers, 1);
         return false;
+    }
     p->task.run = resume_task;
     p->input.secret = p->channel->terminal != NULL; /* passwords are typed there */
     (void)sp_channel_ref(p->channel);
     spb_list_append(&server->directs, &p->link);
-    server->statistics.fibers++;
     spl_task_schedule(server->loop, &p->task);
     return true;
 }
@@ -192,7 +193,8 @@ static sp_answer grant(const sp_channel *channel, unsigned what)
 static sp_answer grant_start(const sp_channel *channel, unsigned what)
 {
     const sp_server *server = channel->conn->server;
-    return server->statistics.fibers >= server->max_fibers ? SP_REJECT : grant(channel, what);
+    bool full = sps_total_now(&server->group->fibers) >= server->max_fibers;
+    return full ? SP_REJECT : grant(channel, what);
 }
 
 static sp_answer on_pty(sp_channel *channel, sp_request *request, const char *term,

@@ -1,5 +1,6 @@
 /* A server's life after it was made: running, posts from other threads, and the three ways to end.
- * Ending is always decided in a task at the end of a turn, never within a handler. */
+ * Ending is always decided in a task at the end of a turn, never within a handler; with several
+ * loop threads, as group.h says. */
 #include "server/server.h"
 
 #include <stdio.h>
@@ -14,26 +15,58 @@ static void stop_conn(sp_conn *conn, void *data)
         sp_conn_abort(conn);
 }
 
-static void look(spl_task *task)
+static void disconnect_all(sp_server *server)
 {
-    sp_server *server = SPB_CONTAINER(task, sp_server, task);
-    if (server->state == SPS_CLOSED)
+    sp_server_each_conn(server, stop_conn, NULL);
+}
+
+/* Nothing is left here. The last one tells the others. */
+static void count_out(sp_server *server)
+{
+    sps_group *group = server->group;
+    if (server->idle)
         return;
-    if (server->state == SPS_CLOSING)
-        sps_listeners_close(server);
-    if (server->state != SPS_CLOSING || !spb_list_empty(&server->conns) ||
-        !spb_list_empty(&server->directs))
-        return;
+    server->idle = true;
+    if (atomic_fetch_sub(&group->busy, 1) == 1)
+        sps_group_wake(group, server);
+}
+
+static void part_closed(sp_server *part)
+{
+    atomic_fetch_sub(&part->group->parts_open, 1);
+    spl_queue_wake(sp_server_main(part)->queue);
+}
+
+static void closed(sp_server *server)
+{
     server->state = SPS_CLOSED;
     sps_timers_stop(server, false);
     spl_timer_close(server->drain_timer);
     server->drain_timer = NULL;
-    spb_log(&server->env, SP_LOG_INFO, "the server is closed");
+    if (!sps_is_part(server))
+        spb_log(&server->env, SP_LOG_INFO, "the server is closed");
     if (server->own_loop)
         spl_loop_stop(server->loop);
     else
         spl_loop_let_go(server->loop);
     sps_waiters_call(&server->env, &server->waiters);
+    if (sps_is_part(server))
+        part_closed(server);
+}
+
+static void look(spl_task *task)
+{
+    sp_server *server = SPB_CONTAINER(task, sp_server, task);
+    sps_group *group = server->group;
+    if (server->state != SPS_CLOSING)
+        return;
+    sps_listeners_close(server);
+    if (!spb_list_empty(&server->conns) || !spb_list_empty(&server->directs))
+        return;
+    count_out(server);
+    if (atomic_load(&group->busy) == 0 &&
+        (sps_is_part(server) || atomic_load(&group->parts_open) == 0))
+        closed(server);
 }
 
 void sps_server_look(sp_server *server)
@@ -42,55 +75,91 @@ void sps_server_look(sp_server *server)
     spl_task_schedule(server->loop, &server->task);
 }
 
-void sp_server_close(sp_server *server)
+static void drained(void *data)
 {
-    if (server->state == SPS_RUNNING)
+    sp_server_stop(data);
+}
+
+static void start_drain_timer(sp_server *server, uint32_t timeout_ms)
+{
+    if (server->drain_timer == NULL &&
+        spl_timer_new(&server->drain_timer, server->loop, drained, server) != 0) {
+        spb_log(&server->env, SP_LOG_ERROR, "out of memory: connections may stay");
+        return;
+    }
+    spl_timer_start(server->drain_timer, timeout_ms, 0);
+}
+
+/* Who stops sets `closing` first: no connection begins after these have been disconnected. */
+void sps_server_woken(void *data)
+{
+    sp_server *server = data;
+    sps_group *group = server->group;
+    if (atomic_load(&server->quit))
+        spl_loop_stop(server->loop);
+    if (server->state == SPS_CLOSED)
+        return;
+    bool stop = atomic_exchange(&server->stop_asked, false);
+    if (server->state == SPS_RUNNING && atomic_load(&group->closing))
         server->state = SPS_CLOSING;
+    if (server->state != SPS_CLOSING)
+        return;
+    uint32_t drain_ms = sps_is_part(server) ? 0 : atomic_exchange(&group->drain_ms, 0);
+    if (drain_ms != 0)
+        start_drain_timer(server, drain_ms);
+    if (stop)
+        disconnect_all(server);
     sps_server_look(server);
 }
 
-static void disconnect_all(void *data)
+void sp_server_close(sp_server *server)
 {
-    sp_server *server = data;
-    sp_server_each_conn(server, stop_conn, NULL);
+    atomic_store(&server->group->closing, true);
+    sps_group_wake(server->group, NULL);
 }
 
 void sp_server_drain(sp_server *server, uint32_t timeout_ms)
 {
+    if (timeout_ms != 0)
+        atomic_store(&server->group->drain_ms, timeout_ms);
     sp_server_close(server);
-    if (server->state == SPS_CLOSED || timeout_ms == 0)
-        return;
-    if (server->drain_timer == NULL &&
-        spl_timer_new(&server->drain_timer, server->loop, disconnect_all, server) != 0)
-        return;
-    spl_timer_start(server->drain_timer, timeout_ms, 0);
-}
-
-void sps_server_woken(void *data)
-{
-    sp_server *server = data;
-    if (!atomic_exchange(&server->stop_asked, false) || server->state == SPS_CLOSED)
-        return;
-    sp_server_close(server);
-    disconnect_all(server);
 }
 
 void sp_server_stop(sp_server *server)
 {
-    atomic_store(&server->stop_asked, true);
-    spl_queue_wake(server->queue);
+    const sps_group *group = server->group;
+    atomic_store(&server->group->closing, true);
+    for (unsigned i = 0; i < group->count; i++)
+        atomic_store(&group->servers[i]->stop_asked, true);
+    sps_group_wake(group, NULL);
 }
 
 int sp_server_run(sp_server *server)
 {
-    if (!server->own_loop)
+    if (!server->own_loop || sps_is_part(server))
         return SP_EINVAL;
-    while (server->state != SPS_CLOSED) {
-        int result = spl_loop_run(server->loop);
-        if (result != 0)
-            return result;
-    }
-    return 0;
+    int result = server->state == SPS_CLOSED ? 0 : sps_parts_start(server);
+    while (result == 0 && server->state != SPS_CLOSED)
+        result = spl_loop_run(server->loop);
+    sps_parts_end(server);
+    return result;
+}
+
+/* Also for a part whose thread ends before its time: the others must not wait for it. */
+void sps_server_abort(sp_server *server)
+{
+    bool was_closed = server->state == SPS_CLOSED;
+    if (server->state == SPS_RUNNING)
+        server->state = SPS_CLOSING;
+    sps_listeners_close(server);
+    while (!spb_list_empty(&server->conns))
+        sps_conn_drop(SPB_CONTAINER(server->conns.next, sp_conn, link));
+    sps_directs_end(server);
+    spl_task_cancel(&server->task);
+    server->state = SPS_CLOSED;
+    count_out(server);
+    if (!was_closed && sps_is_part(server))
+        part_closed(server);
 }
 
 int sp_server_wait_closed(sp_server *server, void (*closed)(void *data), void *data)

@@ -12,30 +12,24 @@ typedef struct listener {
     spl_address address;
 } listener;
 
-static bool full(const sp_server *server)
-{
-    return server->statistics.connections >= server->max_connections ||
-           server->statistics.unauthenticated >= server->max_unauthenticated;
-}
-
 void sps_server_accept(sp_server *server, int fd)
 {
-    if (server->state != SPS_RUNNING || full(server)) {
+    if (!sps_server_takes(server) || !sps_place_take(server)) {
         close(fd);
-        server->statistics.refused++;
+        sps_count(&server->counters.refused, 1);
         if (server->log_limits)
             spb_log(&server->env, SP_LOG_ERROR,
                     "too many connections (%llu, %llu not logged in): "
                     "new ones are closed",
-                    (unsigned long long)server->statistics.connections,
-                    (unsigned long long)server->statistics.unauthenticated);
+                    (unsigned long long)sps_total_now(&server->group->connections),
+                    (unsigned long long)sps_total_now(&server->group->unauthenticated));
         server->log_limits = false;
         return;
     }
     server->log_limits = true;
-    int result = sps_conn_start(server, fd);
+    int result = sps_place_fill(server, fd);
     if (result != 0) {
-        server->statistics.refused++;
+        sps_count(&server->counters.refused, 1);
         spb_log(&server->env, SP_LOG_ERROR, "a new connection could not be served: %s",
                 sp_strerror(result));
     }
@@ -47,7 +41,7 @@ static bool accepted(void *data, int fd)
     sp_server *server = l->server;
     sps_server_accept(server, fd);
     /* A handler may have closed the server; the listener goes at this turn's end. */
-    return server->state == SPS_RUNNING;
+    return sps_server_takes(server);
 }
 
 static void failed(void *data, int error)
@@ -89,7 +83,7 @@ static void announce(const sp_server *server)
 
 int sp_server_listen(sp_server *server, const char *address, uint16_t port)
 {
-    if (server->state != SPS_RUNNING)
+    if (!sps_server_takes(server))
         return SP_ECLOSED;
     int fd = -1;
     int result = spl_listen(address, port, server->backlog, &fd);
@@ -103,7 +97,7 @@ int sp_server_listen(sp_server *server, const char *address, uint16_t port)
 
 int sp_server_listen_fd(sp_server *server, int fd)
 {
-    int result = server->state != SPS_RUNNING ? SP_ECLOSED : spl_socket_prepare(fd);
+    int result = sps_server_takes(server) ? spl_socket_prepare(fd) : SP_ECLOSED;
     if (result != 0) {
         close(fd);
         return result;
@@ -116,14 +110,14 @@ int sp_server_listen_fd(sp_server *server, int fd)
 
 int sp_server_serve_fd(sp_server *server, int fd)
 {
-    int result = server->state != SPS_RUNNING ? SP_ECLOSED
-                 : full(server)               ? SP_ELIMIT
-                                              : spl_socket_prepare(fd);
+    int result = sps_server_takes(server) ? spl_socket_prepare(fd) : SP_ECLOSED;
+    if (result == 0 && !sps_place_take(server))
+        result = SP_ELIMIT;
     if (result != 0) {
         close(fd);
         return result;
     }
-    return sps_conn_start(server, fd);
+    return sps_place_fill(server, fd);
 }
 
 void sps_listeners_close(sp_server *server)

@@ -73,7 +73,7 @@ void sps_open_serve(sp_conn *conn, uint64_t question, uint32_t number, sp_channe
         channel_missed(channel);
         return;
     }
-    conn->server->statistics.channels++;
+    sps_count(&conn->server->counters.channels, 1);
     if (channel->handlers.connection_made != NULL)
         channel->handlers.connection_made(channel);
 }

@@ -32,7 +32,7 @@ typedef struct relay {
 static void relay_free(relay *r)
 {
     const spb_env *env = &r->server->env;
-    r->server->flushing -= r->flushing;
+    sps_total_give(&r->server->group->flushing, r->flushing);
     spl_watch_close(r->watch);
     spl_timer_close(r->timer);
     spb_buffer_free(&r->left);
@@ -226,13 +226,15 @@ static void on_lost(sp_channel *channel, const sp_conn_error *error)
     relay *r = sp_channel_data(channel);
     r->channel = NULL;
     if (error != NULL || r->pending.length == 0 ||
-        r->pending.length > FLUSH_MAX - r->server->flushing ||
-        spl_timer_new(&r->timer, r->server->loop, flushed_too_late, r) != 0) {
+        !sps_total_take(&r->server->group->flushing, r->pending.length, FLUSH_MAX)) {
         relay_free(r);
         return;
     }
     r->flushing = r->pending.length;
-    r->server->flushing += r->flushing;
+    if (spl_timer_new(&r->timer, r->server->loop, flushed_too_late, r) != 0) {
+        relay_free(r);
+        return;
+    }
     spl_timer_start(r->timer, FLUSH_MS, 0);
     wait_for(r);
 }

@@ -2,9 +2,10 @@
  * them.
  *
  * A server has one loop; its connections, channels and timers belong to that loop's thread. Only
- * questions are touched by other threads; see question.h. A connection's or channel's memory is
- * counted (plain counts: the loop's thread), and holds a reference to the loop's queue for the
- * allocator, so that it may outlive the server. */
+ * questions are touched by other threads; see question.h. With several loop threads there are as
+ * many servers: the main one, and parts, which share an sps_group; see group.h. A connection's or
+ * channel's memory is counted (plain counts: the loop's thread), and holds a reference to the
+ * loop's queue for the allocator, so that it may outlive the server. */
 #ifndef SPS_SERVER_H
 #define SPS_SERVER_H
 
@@ -12,11 +13,11 @@
 #include "loop/loop.h"
 #include "loop/socket.h"
 
+#include "server/group.h"
 #include <sallyport/direct.h>
 #include <sallyport/engine.h>
 #include <sallyport/process.h>
 #include <sallyport/server.h>
-#include <stdatomic.h>
 
 #define SPS_LINGER_MS 2000u
 #define SPS_LENDING_DIRECTORY_MAX 48u /* with what comes behind it, a socket's address */
@@ -49,6 +50,15 @@ struct sp_server {
     sp_pool *pool;
     spl_loop *loop;
     spl_queue *queue;
+    sps_group *group;
+    unsigned index; /* in the group; 0: the main server */
+    unsigned next;  /* where to begin looking for a place for the next connection */
+    sps_counters counters;
+    sps_total assigned;  /* connections here, and on their way to here */
+    atomic_bool serving; /* its thread takes connections */
+    atomic_bool quit;    /* its thread must end, whatever is left */
+    spl_thread *thread;  /* of a part that runs */
+    bool idle;           /* counted out of the group's busy ones */
     bool own_loop;
     bool no_delay;
     bool log_limits; /* the next refusal for lack of resources is logged */
@@ -69,16 +79,18 @@ struct sp_server {
     spb_link timers;
     spb_link processes;
     spb_link relays;
-    size_t flushing; /* bytes of relays whose channels are closed */
     spb_link waiters;
     spb_link directs; /* functions that run (direct.h) */
     spl_fiber_pool *fiber_pool;
     sp_process *direct; /* whose function runs right now */
     unsigned max_fibers;
-    uint64_t next_id;
     char extra_info[SPL_HOST_SIZE + 8]; /* what sp_conn_get_extra_info lends */
-    sp_server_statistics statistics;
 };
+
+static inline bool sps_is_part(const sp_server *server)
+{
+    return server->index != 0;
+}
 
 /* Somebody who waits for an end: called once. */
 typedef struct sps_waiter {
@@ -171,11 +183,15 @@ void sps_listeners_close(sp_server *server);
 void sps_server_woken(void *server);     /* the queue was woken: stop? */
 void sps_server_look(sp_server *server); /* later in this turn: is everything closed? */
 void sps_timers_stop(sp_server *server, bool release);
+/* Drops all connections and ends all functions, if the server is not closed. */
+void sps_server_abort(sp_server *server);
 int sps_wait(const spb_env *env, spb_link *waiters, void (*closed)(void *data), void *data);
 void sps_waiters_call(const spb_env *env, spb_link *waiters);
 
 /* ---- conn.c ---- */
-int sps_conn_start(sp_server *server, int fd); /* owns the descriptor, also on failure */
+/* In a place that was taken for it, which is the connection's from success on. Owns the descriptor,
+ * also on failure. */
+int sps_conn_start(sp_server *server, int fd);
 /* Reacts to all events, sends, and sets what to wait for. Not for handlers: see sps_conn_touch. */
 void sps_conn_run(sp_conn *conn);
 /* Something was done to the engine: the connection runs before the loop waits again. */

@@ -10,7 +10,7 @@ int sps_own_attach(sp_conn *conn, uint32_t number, sp_channel *channel)
         return result;
     }
     channel->own = true;
-    conn->server->statistics.channels++;
+    sps_count(&conn->server->counters.channels, 1);
     return 0;
 }
 

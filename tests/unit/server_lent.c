@@ -174,7 +174,7 @@ static void lend(world *w)
         sp_channel_unref(channel);
         return;
     }
-    w->server->statistics.channels++;
+    sps_count(&w->server->counters.channels, 1);
     if (sps_agent_make(channel))
         connect_agent(w, sp_channel_get_agent_path(channel));
     if (sps_display_make(channel, &request))

@@ -161,7 +161,7 @@ static void ask_all(sp_conn *conn)
         sp_channel_unref(channel);
         return;
     }
-    conn->server->statistics.channels++;
+    sps_count(&conn->server->counters.channels, 1);
     memset(&event, 0, sizeof event);
     event.type = SP_EVENT_REQUEST;
     event.question = 1003;
