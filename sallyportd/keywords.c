@@ -103,6 +103,8 @@ const keyword keywords[] = {
     {"SyslogFacility", read_choice, print_choice, AT(syslog_facility), facilities, 0},
     {"AuthorizedKeysFile", read_strings, print_one_line, AT(authorized_keys_files), NULL, L | M},
     {"HostKey", read_paths, print_list, AT(host_keys), NULL, R},
+    {"HostCertificate", read_paths, print_list, AT(host_certificates), NULL, R},
+    {"HostKeyAgent", read_agent, print_text, AT(host_key_agent), NULL, 0},
     {"PasswordFile", read_path, print_text, AT(password_file), NULL, 0},
     {"AllowUsers", read_users, print_list, AT(allow_users), NULL, R | L | M},
     {"DenyUsers", read_users, print_list, AT(deny_users), NULL, R | L | M},

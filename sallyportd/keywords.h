@@ -95,6 +95,7 @@ option_result read_paths(const keyword *, const option_values *, options *, opti
 option_result read_strings(const keyword *, const option_values *, options *, option_problem *);
 option_result read_users(const keyword *, const option_values *, options *, option_problem *);
 option_result read_command(const keyword *, const option_values *, options *, option_problem *);
+option_result read_agent(const keyword *, const option_values *, options *, option_problem *);
 option_result read_octal(const keyword *, const option_values *, options *, option_problem *);
 option_result read_word(const keyword *, const option_values *, options *, option_problem *);
 option_result read_environment(const keyword *, const option_values *, options *, option_problem *);

@@ -101,10 +101,11 @@ sp_log_level options_log_level(const options *o)
 static void clear(options *o)
 {
     string_list *lists[] = {
-        &o->host_keys,    &o->authorized_keys_files, &o->allow_users, &o->deny_users,
-        &o->allow_groups, &o->deny_groups,           &o->accept_env,  &o->set_env,
-        &o->permit_open,  &o->permit_listen};
-    char *texts[] = {o->banner,
+        &o->host_keys,    &o->authorized_keys_files, &o->allow_users,      &o->deny_users,
+        &o->allow_groups, &o->deny_groups,           &o->accept_env,       &o->set_env,
+        &o->permit_open,  &o->permit_listen,         &o->host_certificates};
+    char *texts[] = {o->host_key_agent,
+                     o->banner,
                      o->version_addendum,
                      o->password_file,
                      o->ciphers,

@@ -82,6 +82,8 @@ typedef struct options {
     int family; /* AF_UNSPEC, AF_INET, AF_INET6 */
     int tcp_keepalive;
 
+    string_list host_certificates;
+    char *host_key_agent;  /* path, "SSH_AUTH_SOCK", or NULL */
     string_list host_keys; /* none: those of the state directory */
     string_list authorized_keys_files;
     int strict_modes;

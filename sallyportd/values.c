@@ -179,6 +179,15 @@ option_result read_command(const keyword *k, const option_values *values, option
     return read_text(k, values, o, problem);
 }
 
+/* A path, or the name of the variable that has it. */
+option_result read_agent(const keyword *k, const option_values *values, options *o,
+                         option_problem *problem)
+{
+    if (strcmp(values->words->items[0], "SSH_AUTH_SOCK") == 0)
+        return read_word(k, values, o, problem);
+    return read_path(k, values, o, problem);
+}
+
 /* "0177" */
 option_result read_octal(const keyword *k, const option_values *values, options *o,
                          option_problem *problem)
