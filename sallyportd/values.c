@@ -167,7 +167,11 @@ option_result read_text(const keyword *k, const option_values *values, options *
     for (const char *c = values->rest; *c != '\0'; c++)
         if (iscntrl((unsigned char)*c) && *c != '\t')
             return bad_value(problem, "%s: control characters", k->name);
-    return replace_text(place, text_copy(values->rest), problem);
+    option_result result = replace_text(place, text_copy(values->rest), problem);
+    if (result != OPTION_OK || strncmp(values->rest, "internal-sftp", 13) != 0)
+        return result;
+    (void)bad_value(problem, "%s: internal-sftp is not supported: it will not be found", k->name);
+    return OPTION_WARNING;
 }
 
 /* A command with an absolute path, or none. */
