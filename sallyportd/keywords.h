@@ -32,6 +32,7 @@ struct keyword {
 #define KEYWORD_RAW 4u     /* the rest of the line as it is */
 #define KEYWORD_MATCH 8u   /* may come in a Match block */
 #define KEYWORD_SERVER 16u /* but has no effect there: it is the server's as a whole */
+#define KEYWORD_LIVE 32u   /* neither, and yet a change takes effect while the server runs */
 
 #define MEMBER(k, o, type) ((type *)(void *)((char *)(o) + (k)->offset))
 #define CONST_MEMBER(k, o, type) ((const type *)(const void *)((const char *)(o) + (k)->offset))

@@ -392,7 +392,8 @@ char *options_fixed_differences(const options *a, const options *b)
 
     for (size_t i = 0; i < keyword_count; i++) {
         const keyword *k = &keywords[i];
-        if ((k->flags & KEYWORD_MATCH) != 0)
+        bool by_user = (k->flags & KEYWORD_MATCH) != 0 && (k->flags & KEYWORD_SERVER) == 0;
+        if (by_user || (k->flags & KEYWORD_LIVE) != 0)
             continue;
         char *first = printed(k, a);
         char *second = printed(k, b);

@@ -197,7 +197,7 @@ option_result options_complete(options *o, option_problem *problem);
 /* sshd -T's form: lower-case words, one setting a line. */
 int options_print(const options *o, FILE *out);
 /* The names of the words whose printout differs, with commas between; the caller frees it. Looks
- * at those only that Match can't change. NULL: none, or out of memory. */
+ * at those only whose change takes a new start. NULL: none, or out of memory. */
 char *options_fixed_differences(const options *a, const options *b);
 
 /* Was this word, by its name in the table, given at all? */
