@@ -92,7 +92,7 @@ int main(int argc, char **argv)
         .validate_public_key = any_key,
         .session_requested = session_requested,
     };
-    sp_server_options options = SP_SERVER_OPTIONS_INIT;
+    sp_server_options options = {SP_SERVER_OPTIONS_INIT};
     sp_server *server;
     sp_key *key;
     char reason[256];

@@ -1,5 +1,5 @@
 # One object library per room of src/, the static and the shared library made of them.
-set(SP_ROOMS base crypto key transport auth connection engine loop server)
+set(SP_ROOMS base editor crypto key transport auth connection engine loop server)
 set(SP_OBJECTS)
 foreach(room IN LISTS SP_ROOMS)
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${room}/*.c)
@@ -17,6 +17,11 @@ if(SP_WITH_SASLPREP)
   target_compile_definitions(sp_auth PRIVATE SP_HAVE_LIBIDN)
   target_link_libraries(sp_auth PRIVATE PkgConfig::LIBIDN)
   list(APPEND SP_LINK PkgConfig::LIBIDN)
+endif()
+if(SP_WITH_UTF8PROC)
+  target_compile_definitions(sp_editor PRIVATE SP_HAVE_UTF8PROC)
+  target_link_libraries(sp_editor PRIVATE PkgConfig::UTF8PROC)
+  list(APPEND SP_LINK PkgConfig::UTF8PROC)
 endif()
 
 add_library(sallyport_static STATIC ${SP_OBJECTS})

@@ -38,6 +38,9 @@ foreach(kind unit engine)
     if(SP_WITH_SASLPREP)
       target_compile_definitions(${name} PRIVATE SP_HAVE_LIBIDN)
     endif()
+    if(SP_WITH_UTF8PROC)
+      target_compile_definitions(${name} PRIVATE SP_HAVE_UTF8PROC)
+    endif()
     add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
     set_tests_properties(${name} PROPERTIES TIMEOUT 300 LABELS ${kind})
   endforeach()
@@ -58,6 +61,12 @@ foreach(source IN LISTS sources)
   endif()
 endforeach()
 
+function(sp_tool name)
+  add_executable(${name} ${ARGN})
+  target_compile_options(${name} PRIVATE -Wno-missing-prototypes)
+  target_link_libraries(${name} PRIVATE sallyport sp_options PkgConfig::LIBUV PkgConfig::LIBCRYPTO)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tools)
+endfunction()
 file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/tools/*.c)
 foreach(source IN LISTS sources)
   get_filename_component(name ${source} NAME_WE)
@@ -73,9 +82,26 @@ foreach(source IN LISTS sources)
     endif()
     set(extra PkgConfig::LIBSSH2)
   endif()
-  add_executable(${name} ${source})
-  target_compile_options(${name} PRIVATE -Wno-missing-prototypes)
-  target_link_libraries(${name} PRIVATE sallyport sp_options PkgConfig::LIBUV
-    PkgConfig::LIBCRYPTO ${extra})
-  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tools)
+  sp_tool(${name} ${source})
+  target_link_libraries(${name} PRIVATE ${extra})
 endforeach()
+file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/tools/contract/*.c)
+sp_tool(contract_server ${sources})
+
+# Each row and form of the handler contract has a test that exists, and the table in docs/ says
+# which: tests/handlers. The build fails when one is missing.
+find_program(SP_PYTHON3 python3 PATHS /usr/bin)
+if(NOT SP_PYTHON3)
+  message(FATAL_ERROR "python3 was not found. On Debian: apt install python3 (or configure with "
+    "-DSP_TESTS=OFF)")
+endif()
+file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/interop/test_*.py
+  ${PROJECT_SOURCE_DIR}/tests/unit/*.c ${PROJECT_SOURCE_DIR}/tests/engine/*.c
+  ${PROJECT_SOURCE_DIR}/include/sallyport/*.h)
+add_custom_command(OUTPUT ${PROJECT_BINARY_DIR}/handlers.checked
+  COMMAND ${SP_PYTHON3} ${PROJECT_SOURCE_DIR}/tests/handlers/check.py --check
+  COMMAND ${CMAKE_COMMAND} -E touch ${PROJECT_BINARY_DIR}/handlers.checked
+  DEPENDS ${sources} ${PROJECT_SOURCE_DIR}/tests/handlers/check.py
+    ${PROJECT_SOURCE_DIR}/tests/handlers/rows.txt ${PROJECT_SOURCE_DIR}/docs/handlers-tests.md
+  COMMENT "Checking that each handler's forms have tests")
+add_custom_target(handler_tests ALL DEPENDS ${PROJECT_BINARY_DIR}/handlers.checked)

@@ -63,7 +63,7 @@ static inline void example_stop_on_signals(sp_server *server)
 /* Makes a server, listens, runs until the server is stopped, and frees everything. */
 static inline int example_run(example *e, const sp_server_handlers *handlers, void *data)
 {
-    sp_server_options options = SP_SERVER_OPTIONS_INIT;
+    sp_server_options options = {SP_SERVER_OPTIONS_INIT};
     sp_server *server;
     char reason[256];
 
@@ -146,6 +146,24 @@ static inline int example_room(int argc, char **argv, sp_session_handlers *sessi
         .session_requested = example_open,
     };
     return example_run(&e, &handlers, session);
+}
+
+static inline sp_answer example_open_direct(sp_conn *conn, sp_open *open)
+{
+    const sp_process_fn *function = sp_server_data(sp_conn_server(conn));
+    return sp_answered(sp_open_direct(open, *function, NULL, NULL));
+}
+
+/* The same in direct style: one function serves each session. */
+static inline int example_direct(int argc, char **argv, sp_process_fn function)
+{
+    example e = example_arguments(argc, argv);
+    const sp_server_handlers handlers = {
+        SP_SERVER_HANDLERS_INIT,
+        .begin_auth = example_welcome,
+        .session_requested = example_open_direct,
+    };
+    return example_run(&e, &handlers, &function);
 }
 
 #endif

@@ -46,7 +46,7 @@ int main(int argc, char **argv)
         .begin_auth = begin_auth,
         .session_requested = session_requested,
     };
-    sp_server_options options = SP_SERVER_OPTIONS_INIT;
+    sp_server_options options = {SP_SERVER_OPTIONS_INIT};
     options.protocol.host_keys = &e.host_key;
     options.protocol.host_key_count = 1;
 

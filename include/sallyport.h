@@ -4,6 +4,7 @@
 
 #include <sallyport/agent.h>
 #include <sallyport/auth.h>
+#include <sallyport/direct.h>
 #include <sallyport/engine.h>
 #include <sallyport/key.h>
 #include <sallyport/listen.h>

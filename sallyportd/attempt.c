@@ -86,7 +86,7 @@ bool attempt_possible(sp_conn *conn, login *l, login_method method)
 static int accept_proof(const attempt *a, bool partial)
 {
     const char *principal = a->grant.principal;
-    sp_auth_grant grant = SP_AUTH_GRANT_INIT;
+    sp_auth_grant grant = {SP_AUTH_GRANT_INIT};
 
     if (a->method != METHOD_PUBLIC_KEY)
         return partial ? sp_auth_partial(a->auth) : sp_auth_answer(a->auth, true);

@@ -60,7 +60,7 @@ static sp_answer sign_by_agent(sp_conn *conn, sp_sign *sign, const sp_key *key,
 static int make_server(program *p, const host_keys *keys)
 {
     const options *o = config_own(p->config);
-    sp_server_options to = SP_SERVER_OPTIONS_INIT;
+    sp_server_options to = {SP_SERVER_OPTIONS_INIT};
     sp_server_handlers handlers = {SP_SERVER_HANDLERS_INIT};
     char reason[256] = "";
     char *version = NULL;

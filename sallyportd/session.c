@@ -183,7 +183,7 @@ static int start_process(sp_channel *channel, const login *l)
     const char *command = choose_command(l->options, channel, &original);
     string_list arguments = {NULL, 0};
     string_list environment = {NULL, 0};
-    sp_spawn_options spawn = SP_SPAWN_OPTIONS_INIT;
+    sp_spawn_options spawn = {SP_SPAWN_OPTIONS_INIT};
     int result = SP_ENOMEM;
 
     if (make_arguments(&arguments, p->account->shell, command) == 0 &&

@@ -52,10 +52,7 @@ typedef struct sp_auth_grant {
     bool partial;        /* right, but not enough, as in sp_auth_partial */
     bool no_environment; /* environment= is not obeyed; sp_conn_get_key_option still tells it */
 } sp_auth_grant;
-#define SP_AUTH_GRANT_INIT                                                                         \
-    {                                                                                              \
-        .size = sizeof(sp_auth_grant)                                                              \
-    }
+#define SP_AUTH_GRANT_INIT .size = sizeof(sp_auth_grant)
 
 /* For begin_auth and all handlers that judge a proof. The grant is copied. SP_EFORMAT: options that
  * are not understood; the question stays open. */

@@ -245,10 +245,7 @@ typedef struct sp_channel_options {
     size_t write_buffer_high;
     size_t write_buffer_low;
 } sp_channel_options;
-#define SP_CHANNEL_OPTIONS_INIT                                                                    \
-    {                                                                                              \
-        .size = sizeof(sp_channel_options)                                                         \
-    }
+#define SP_CHANNEL_OPTIONS_INIT .size = sizeof(sp_channel_options)
 
 /* OPEN: `options` may be NULL. */
 SP_API int sp_engine_accept_open(sp_engine *engine, uint64_t question,

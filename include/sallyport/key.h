@@ -64,10 +64,7 @@ typedef struct sp_private_options {
     const char *cipher; /* NULL: "aes256-ctr"; as for ssh-keygen -Z */
     uint32_t rounds;    /* of bcrypt_pbkdf; 0: 24; up to SP_BCRYPT_ROUNDS_MAX */
 } sp_private_options;
-#define SP_PRIVATE_OPTIONS_INIT                                                                    \
-    {                                                                                              \
-        .size = sizeof(sp_private_options)                                                         \
-    }
+#define SP_PRIVATE_OPTIONS_INIT .size = sizeof(sp_private_options)
 
 /* Writes a private key as text, without a NUL. `options` NULL: OpenSSH format, not encrypted.
  * `*length` is the room in and the size out; the caller wipes the text. Errors: SP_EINVAL (no
@@ -83,6 +80,9 @@ SP_API int sp_key_write_private(const sp_key *key, const char *path,
 
 /* Reads one public key line: "type base64 [comment]". Errors as above. Thread: any. */
 SP_API int sp_key_parse_public(sp_key **key, const char *line);
+/* The same from a file that holds one such line. Errors: SP_ENOENT, SP_EACCES, SP_EIO and those
+ * above. Blocks on the disk. Thread: any. */
+SP_API int sp_key_load_public(sp_key **key, const char *path);
 
 /* Reads a public key blob (RFC 4253 6.6). RSA keys below 2048 or above 16384 bits are refused with
  * SP_ENOTSUP. Thread: any. */
@@ -191,6 +191,10 @@ typedef void (*sp_authorized_keys_report)(void *ctx, unsigned line, const char *
  * expiry-time are taken in the time zone of the process. Errors: SP_ENOMEM. Thread: any. */
 SP_API int sp_authorized_keys_parse(sp_authorized_keys **list, const char *text, size_t length,
                                     sp_authorized_keys_report report, void *ctx);
+/* The same from a file. Errors: SP_ENOENT, SP_EACCES, SP_EIO, SP_ELIMIT (more than 1 MiB),
+ * SP_ENOMEM. Blocks on the disk. Thread: any. */
+SP_API int sp_authorized_keys_load(sp_authorized_keys **list, const char *path,
+                                   sp_authorized_keys_report report, void *ctx);
 SP_API sp_authorized_keys *sp_authorized_keys_ref(const sp_authorized_keys *list);
 /* Gives a reference back. NULL is fine. */
 SP_API void sp_authorized_keys_free(sp_authorized_keys *list);

@@ -62,10 +62,7 @@ typedef struct sp_spawn_options {
     void (*exited)(sp_channel *channel, int status, void *data);
     void *data;
 } sp_spawn_options;
-#define SP_SPAWN_OPTIONS_INIT                                                                      \
-    {                                                                                              \
-        .size = sizeof(sp_spawn_options)                                                           \
-    }
+#define SP_SPAWN_OPTIONS_INIT .size = sizeof(sp_spawn_options)
 
 /* To be called in session_started or later, once per channel. Errors: those of the spawner,
  * SP_ESTATE (not started), SP_EALREADY. On an error the channel is as before. */

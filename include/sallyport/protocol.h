@@ -149,7 +149,6 @@ typedef struct sp_protocol_options {
      * Everything else goes by the monotonic clock. Negative counts as 0. Thread: a connection's. */
     int64_t (*wall_clock)(void *ctx);
     void *wall_clock_ctx;
-
     /* Host certificates (OpenSSH PROTOCOL.certkeys), each for one of `host_keys`; at most one for
      * each key. They are offered before the plain keys. */
     const struct sp_cert *const *host_certificates;
@@ -163,10 +162,7 @@ typedef struct sp_protocol_options {
     bool no_host_key_rotation; /* tells of none */
 } sp_protocol_options;
 
-#define SP_PROTOCOL_OPTIONS_INIT                                                                   \
-    {                                                                                              \
-        .size = sizeof(sp_protocol_options)                                                        \
-    }
+#define SP_PROTOCOL_OPTIONS_INIT .size = sizeof(sp_protocol_options)
 
 /* Limits of one connection in place of its server's (sp_conn_set_limits). 0: as it is. */
 typedef struct sp_limits {

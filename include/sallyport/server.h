@@ -128,11 +128,11 @@ typedef struct sp_server_options {
     const sp_authorized_keys *authorized_client_keys;
     /* Keys, certificates and CAs that nobody may use, whoever accepts them. Referenced. */
     const sp_revoked_keys *revoked_keys;
+    size_t direct_stack_size; /* of each function of <sallyport/direct.h>; 0: 64 KiB */
+    unsigned max_fibers;      /* such functions at once; 0: 10000; further ones are refused */
 } sp_server_options;
 #define SP_SERVER_OPTIONS_INIT                                                                     \
-    {                                                                                              \
-        .size = sizeof(sp_server_options), .protocol = SP_PROTOCOL_OPTIONS_INIT                    \
-    }
+    .size = sizeof(sp_server_options), .protocol = {SP_PROTOCOL_OPTIONS_INIT}
 
 /* ---- the server ---- */
 /* `handlers` is copied; `data` is the server's application data. `reason`, if not NULL, gets a
@@ -188,6 +188,7 @@ typedef struct sp_server_statistics {
     uint64_t channels;        /* open now */
     uint64_t bytes_received;
     uint64_t bytes_sent;
+    uint64_t fibers; /* functions of <sallyport/direct.h> that run now */
 } sp_server_statistics;
 SP_API void sp_server_get_statistics(const sp_server *server, sp_server_statistics *out);
 /* For `visit` see each open connection. It must not free any. */

@@ -3,7 +3,8 @@
  *
  * Conventions of the whole API
  * - A function that can fail returns 0 (or a count) or a negative SP_E... number.
- * - A table or options struct starts with `size_t size`, set by its initialiser macro; every other
+ * - A table or options struct starts with `size_t size`, set by its initialiser macro, which comes
+ *   first in the braces: `{SP_SPAWN_OPTIONS_INIT, .program = "/bin/cat"}`. Every other
  *   member may stay zero, and zero means the default that its comment gives.
  * - `_new`/`_free` own, `_ref`/`_unref` share, getters lend: what a getter returns is valid as long
  *   as the object is, unless its comment says otherwise.
@@ -66,7 +67,11 @@ static inline sp_answer sp_answered(int result)
     X(-21, SP_ESTATE, "not allowed in this state")                                                 \
     X(-22, SP_ECANCELED, "canceled")                                                               \
     X(-23, SP_EPASSPHRASE, "a passphrase is needed, or it is wrong")                               \
-    X(-24, SP_EOF, "end of file")
+    X(-24, SP_EOF, "end of file")                                                                  \
+    X(-25, SP_ESIGNAL, "a signal came")                                                            \
+    X(-26, SP_ERESIZE, "the size of the terminal has changed")                                     \
+    X(-27, SP_EBREAK, "a break came")                                                              \
+    X(-28, SP_EWOKEN, "woken")
 
 typedef enum sp_error {
     SP_OK = 0,

@@ -145,7 +145,7 @@ int spn_on_open(spn_connection *c, spb_reader *r)
 
 int spn_read_options(const sp_channel_options *given, sp_channel_options *o)
 {
-    *o = (sp_channel_options)SP_CHANNEL_OPTIONS_INIT;
+    *o = (sp_channel_options){SP_CHANNEL_OPTIONS_INIT};
     if (given == NULL)
         return 0;
     if (given->size < sizeof given->size)

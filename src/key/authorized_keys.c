@@ -185,6 +185,20 @@ int sp_authorized_keys_parse(sp_authorized_keys **list, const char *text, size_t
     return 0;
 }
 
+int sp_authorized_keys_load(sp_authorized_keys **list, const char *path,
+                            sp_authorized_keys_report report, void *ctx)
+{
+    spb_buffer text;
+
+    *list = NULL;
+    spb_buffer_init(&text, spk_env(), SPK_FILE_MAX);
+    int result = spk_read_file(path, false, &text);
+    if (result == 0)
+        result = sp_authorized_keys_parse(list, (const char *)text.data, text.length, report, ctx);
+    spb_buffer_free(&text);
+    return result;
+}
+
 sp_authorized_keys *sp_authorized_keys_ref(const sp_authorized_keys *list)
 {
     sp_authorized_keys *l = (sp_authorized_keys *)(uintptr_t)list; /* as for keys */

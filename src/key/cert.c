@@ -161,10 +161,7 @@ static int parse_text(sp_cert **cert, spb_span line)
 {
     spb_buffer blob;
 
-    line = spk_trim(line);
-    if (line.length == 0 || line.length > 2 * SPK_CERT_MAX ||
-        memchr(line.data, '\n', line.length) != NULL ||
-        memchr(line.data, '\0', line.length) != NULL)
+    if (!spk_one_line(&line) || line.length > 2 * SPK_CERT_MAX)
         return SP_EFORMAT;
     spb_span name = spk_take_word(&line);
     spb_span text = spk_take_word(&line);

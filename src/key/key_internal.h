@@ -51,6 +51,8 @@ bool spk_openssh_recognised(spb_span text);
 int spk_openssh_parse(sp_key **key, spb_span text, const char *passphrase);
 int spk_openssh_write(const sp_key *key, const sp_private_options *options, spb_buffer *out);
 
+/* Takes the white space around a text off. False: nothing is left, or not just one line. */
+bool spk_one_line(spb_span *text);
 /* "type base64 ..." at the start of a line; `*reason` gets an English text on failure. */
 int spk_parse_line(sp_key **key, spb_span line, const char **reason);
 /* "type base64 comment" like snprintf; SP_EINVAL: a control character in the comment. */

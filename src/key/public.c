@@ -73,23 +73,39 @@ int spk_parse_line(sp_key **key, spb_span line, const char **reason)
     return result;
 }
 
-int sp_key_parse_public(sp_key **key, const char *line)
+bool spk_one_line(spb_span *text)
+{
+    *text = spk_trim(*text);
+    return text->length > 0 && memchr(text->data, '\n', text->length) == NULL &&
+           memchr(text->data, '\0', text->length) == NULL;
+}
+
+static int parse_text(sp_key **key, spb_span text)
 {
     const char *reason;
-    size_t length = strlen(line);
 
     *key = NULL;
-    while (is_blank((uint8_t)*line)) {
-        line++;
-        length--;
-    }
-    if (length > 0 && line[length - 1] == '\n')
-        length--;
-    if (length > 0 && line[length - 1] == '\r')
-        length--;
-    if (length == 0 || length > SPK_LINE_MAX || memchr(line, '\n', length) != NULL)
+    if (!spk_one_line(&text) || text.length > SPK_LINE_MAX)
         return SP_EFORMAT;
-    return spk_parse_line(key, (spb_span){(const uint8_t *)line, length}, &reason);
+    return spk_parse_line(key, text, &reason);
+}
+
+int sp_key_parse_public(sp_key **key, const char *line)
+{
+    return parse_text(key, (spb_span){(const uint8_t *)line, strlen(line)});
+}
+
+int sp_key_load_public(sp_key **key, const char *path)
+{
+    spb_buffer text;
+
+    *key = NULL;
+    spb_buffer_init(&text, spk_env(), SPK_FILE_MAX);
+    int result = spk_read_file(path, false, &text);
+    if (result == 0)
+        result = parse_text(key, (spb_span){text.data, text.length});
+    spb_buffer_free(&text);
+    return result;
 }
 
 void sp_key_fingerprint(const sp_key *key, char out[SP_FINGERPRINT_SIZE])

@@ -51,7 +51,7 @@ static int create_file(const char *path, const spb_buffer *text)
 /* The text of a key in the form that is asked for. */
 static int write_text(const sp_key *key, const sp_private_options *options, spb_buffer *text)
 {
-    sp_private_options o = SP_PRIVATE_OPTIONS_INIT;
+    sp_private_options o = {SP_PRIVATE_OPTIONS_INIT};
 
     if (options != NULL && (options->size == 0 || options->size > sizeof o))
         return SP_EINVAL;
@@ -101,7 +101,7 @@ int sp_key_write_private(const sp_key *key, const char *path, const sp_private_o
 
 int sp_key_save_private(const sp_key *key, const char *path, const char *comment)
 {
-    sp_private_options options = SP_PRIVATE_OPTIONS_INIT;
+    sp_private_options options = {SP_PRIVATE_OPTIONS_INIT};
 
     options.comment = comment;
     return sp_key_write_private(key, path, &options);

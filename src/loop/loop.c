@@ -101,6 +101,11 @@ int spl_loop_run(spl_loop *loop)
     return uv_run(loop->uv, UV_RUN_DEFAULT) < 0 ? SP_EIO : 0;
 }
 
+void spl_loop_turn(spl_loop *loop)
+{
+    (void)uv_run(loop->uv, UV_RUN_ONCE);
+}
+
 void spl_loop_stop(spl_loop *loop)
 {
     uv_stop(loop->uv);

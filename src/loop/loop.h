@@ -23,6 +23,8 @@ int spl_loop_new(spl_loop **loop, const spb_env *env, struct uv_loop_s *theirs);
 /* Runs our own loop until spl_loop_stop. */
 int spl_loop_run(spl_loop *loop);
 void spl_loop_stop(spl_loop *loop);
+/* Waits for something to happen, once, and deals with it. */
+void spl_loop_turn(spl_loop *loop);
 /* From now on this object alone does not keep the application's loop running. */
 void spl_loop_let_go(spl_loop *loop);
 /* Closes the queue and runs the loop until every handle is closed and all work is done. Everything

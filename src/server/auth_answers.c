@@ -178,7 +178,7 @@ int sp_auth_accept(sp_auth *auth, const sp_auth_grant *given)
 
 int sp_auth_accept_with_options(sp_auth *auth, const char *options)
 {
-    sp_auth_grant grant = SP_AUTH_GRANT_INIT;
+    sp_auth_grant grant = {SP_AUTH_GRANT_INIT};
 
     grant.options = options;
     return sp_auth_accept(auth, &grant);
@@ -187,7 +187,7 @@ int sp_auth_accept_with_options(sp_auth *auth, const char *options)
 int sp_auth_accept_principals(sp_auth *auth, const char *const *names, size_t count)
 {
     static const char *const nobody[] = {NULL};
-    sp_auth_grant grant = SP_AUTH_GRANT_INIT;
+    sp_auth_grant grant = {SP_AUTH_GRANT_INIT};
 
     if (names == NULL && count > 0)
         return SP_EINVAL;

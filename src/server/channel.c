@@ -101,6 +101,7 @@ void sp_channel_unref(sp_channel *channel)
         return;
     spl_queue *queue = channel->queue;
     sps_channel_free_state(channel);
+    sps_direct_free(channel->direct);
     spb_free(spl_queue_env(queue), channel);
     spl_queue_unref(queue);
 }
@@ -138,10 +139,10 @@ int sp_channel_wait_closed(sp_channel *channel, void (*closed)(void *data), void
 
 /* ---- calls that go to the engine: the result of each, and a look at the connection later ---- */
 
+/* Also after a failure: out of memory, say, the connection is lost, and must see it. */
 static int touched(sp_channel *channel, int result)
 {
-    if (result == 0)
-        sps_channel_touch(channel);
+    sps_channel_touch(channel);
     return result;
 }
 
@@ -151,8 +152,7 @@ static ptrdiff_t write_type(sp_channel *channel, uint32_t type, const void *byte
     if (engine == NULL)
         return SP_ECONN;
     ptrdiff_t n = sp_engine_write(engine, channel->number, type, bytes, length);
-    if (n >= 0)
-        sps_channel_touch(channel);
+    sps_channel_touch(channel);
     return n;
 }
 

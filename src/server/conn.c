@@ -82,8 +82,8 @@ static void lost(sp_conn *conn, const sp_conn_error *error)
             sps_channel_lost(conn->channels[i], error);
     sps_questions_cancel(conn);
     sps_forwards_cancel(conn);
-    sps_agents_cancel(conn);
     sps_listeners_lost(conn);
+    sps_agents_cancel(conn);
     if (server->handlers.connection_lost != NULL)
         server->handlers.connection_lost(conn, error);
     sps_waiters_call(sps_conn_env(conn), &conn->waiters);
@@ -313,6 +313,7 @@ void sps_conn_run(sp_conn *conn)
         more = flush(conn) != 0;
     }
     conn->running = false;
+    sps_direct_drained(conn);
     if (more)
         sps_conn_touch(conn);
     if (conn->state == SPS_CONN_OPEN)
@@ -407,8 +408,9 @@ int sps_conn_start(sp_server *server, int fd)
     conn->task.run = run_task;
     spb_list_init(&conn->questions);
     spb_list_init(&conn->forwards);
-    spb_list_init(&conn->agents);
     spb_list_init(&conn->listeners);
+    spb_list_init(&conn->drains);
+    spb_list_init(&conn->agents);
     spb_list_init(&conn->waiters);
     spl_peer_address(fd, &conn->peer);
     spl_local_address(fd, &conn->local);

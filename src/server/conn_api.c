@@ -177,10 +177,10 @@ bool sp_conn_check_certificate_permission(const sp_conn *conn, const char *name)
 
 /* ---- what can be done ---- */
 
+/* Also after a failure: out of memory, say, the connection is lost, and must see it. */
 static int touched(sp_conn *conn, int result)
 {
-    if (result == 0)
-        sps_conn_touch(conn);
+    sps_conn_touch(conn);
     return result;
 }
 

@@ -21,7 +21,8 @@ static void look(spl_task *task)
         return;
     if (server->state == SPS_CLOSING)
         sps_listeners_close(server);
-    if (server->state != SPS_CLOSING || !spb_list_empty(&server->conns))
+    if (server->state != SPS_CLOSING || !spb_list_empty(&server->conns) ||
+        !spb_list_empty(&server->directs))
         return;
     server->state = SPS_CLOSED;
     sps_timers_stop(server, false);

@@ -21,16 +21,21 @@ struct sp_open {
     char *text;
 };
 
-static bool leads_somewhere(const sp_open *open)
+bool sps_open_leads_somewhere(const sp_open *open)
 {
     return open->dest.host != NULL || open->dest.path != NULL;
+}
+
+spl_queue *sps_open_queue(const sp_open *open)
+{
+    return open->q.queue;
 }
 
 /* Bare acceptance forwards; a session has nothing to forward to, and is refused. */
 static void open_plain(sps_question *question, bool accepted)
 {
     sp_open *open = SPB_CONTAINER(question, sp_open, q);
-    open->forward = accepted && leads_somewhere(open);
+    open->forward = accepted && sps_open_leads_somewhere(open);
     open->to = open->dest;
 }
 
@@ -82,7 +87,7 @@ static void open_apply(sps_question *question)
     open->channel = NULL; /* the connection's now */
     if (engine == NULL) {
         channel_missed(channel);
-    } else if (channel != NULL && !leads_somewhere(open) &&
+    } else if (channel != NULL && !sps_open_leads_somewhere(open) &&
                !sps_channel_set_key_environment(channel, engine)) {
         (void)sp_engine_refuse_open(engine, question->number, SP_OPEN_RESOURCE_SHORTAGE, NULL);
         channel_missed(channel);
@@ -162,15 +167,9 @@ void sps_open_event(sp_conn *conn, const sp_event *event)
 
 /* ---- <sallyport/session.h>, <sallyport/stream.h> ---- */
 
-static int answer_channel(sp_open *open, const sp_session_handlers *handlers, void *data,
-                          const sp_channel_options *options)
+int sps_open_answer(sp_open *open, sp_channel *channel, const sp_channel_options *options)
 {
-    if (options != NULL && options->size == 0)
-        return SP_EINVAL;
-    sp_channel *channel = sps_channel_new(open->q.queue, handlers, data);
-    if (channel == NULL)
-        return SP_ENOMEM;
-    int result = sps_question_claim(&open->q);
+    int result = options != NULL && options->size == 0 ? SP_EINVAL : sps_question_claim(&open->q);
     if (result != 0) {
         sp_channel_unref(channel);
         return result;
@@ -181,10 +180,17 @@ static int answer_channel(sp_open *open, const sp_session_handlers *handlers, vo
     return sps_question_publish(&open->q);
 }
 
+static int answer_channel(sp_open *open, const sp_session_handlers *handlers, void *data,
+                          const sp_channel_options *options)
+{
+    sp_channel *channel = sps_channel_new(open->q.queue, handlers, data);
+    return channel == NULL ? SP_ENOMEM : sps_open_answer(open, channel, options);
+}
+
 int sp_open_session(sp_open *open, const sp_session_handlers *handlers, void *data,
                     const sp_channel_options *options)
 {
-    if (handlers == NULL || handlers->size == 0 || leads_somewhere(open))
+    if (handlers == NULL || handlers->size == 0 || sps_open_leads_somewhere(open))
         return SP_EINVAL;
     return answer_channel(open, handlers, data, options);
 }
@@ -209,7 +215,7 @@ int sp_open_stream(sp_open *open, const sp_stream_handlers *given, void *data,
                    const sp_channel_options *options)
 {
     sp_session_handlers handlers;
-    if (!leads_somewhere(open) || !sps_stream_handlers(given, &handlers))
+    if (!sps_open_leads_somewhere(open) || !sps_stream_handlers(given, &handlers))
         return SP_EINVAL;
     return answer_channel(open, &handlers, data, options);
 }
@@ -217,7 +223,7 @@ int sp_open_stream(sp_open *open, const sp_stream_handlers *given, void *data,
 /* `text`: what `to` points into, if it is not what the client asked for. */
 static int answer_forward(sp_open *open, const sps_destination *to, char *text)
 {
-    int result = leads_somewhere(open) ? sps_question_claim(&open->q) : SP_EINVAL;
+    int result = sps_open_leads_somewhere(open) ? sps_question_claim(&open->q) : SP_EINVAL;
     if (result != 0) {
         spb_free(spl_queue_env(open->q.queue), text);
         return result;

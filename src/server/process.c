@@ -34,6 +34,19 @@ void sps_input_close(sps_process *process)
     spb_buffer_free(&process->pending);
 }
 
+/* What the client did meanwhile is the handlers' to know. */
+static void give_back(sps_process *process)
+{
+    sp_channel *channel = process->channel;
+    channel->spawned = false;
+    if (process->held)
+        (void)sp_channel_resume_reading(channel);
+    if (process->paused && channel->handlers.pause_writing != NULL)
+        channel->handlers.pause_writing(channel);
+    if (process->eof_wanted && channel->handlers.eof_received != NULL)
+        (void)channel->handlers.eof_received(channel);
+}
+
 static void process_free(sps_process *process)
 {
     sp_channel *channel = process->channel;
@@ -48,6 +61,8 @@ static void process_free(sps_process *process)
     spl_child_forget(process->child);
     spb_list_remove(&process->link);
     channel->process = NULL;
+    if (process->lent && !process->hung_up)
+        give_back(process);
     spb_free(env_of(process), process);
     if (exited != NULL)
         exited(channel, status, data);
@@ -77,7 +92,7 @@ static bool end_if_done(sps_process *process)
     for (int i = 0; i < 2 && !process->hung_up; i++)
         if (process->sources[i].watch != NULL || process->sources[i].left.length != 0)
             return false;
-    if (!process->hung_up)
+    if (!process->hung_up && !process->lent)
         send_status(process);
     process_free(process);
     return true;
@@ -288,17 +303,17 @@ static void write_pending(sps_process *process)
         return;
     spb_buffer_free(&process->pending);
     hold(process, false);
-    if (process->eof_wanted)
+    if (process->eof_wanted && !process->terminal)
         sps_input_close(process);
 }
 
 /* A terminal has no end of input of its own: as with sshd, nothing happens there. */
 void sps_process_eof(sps_process *process)
 {
-    if (process == NULL || process->terminal)
+    if (process == NULL)
         return;
     process->eof_wanted = true;
-    if (process->pending.length == 0)
+    if (!process->terminal && process->pending.length == 0)
         sps_input_close(process);
 }
 

@@ -29,6 +29,7 @@ struct sps_process {
     bool hung_up;    /* the channel is lost */
     bool input_grown;
     bool held; /* the channel's reading is paused */
+    bool lent; /* the channel goes on after the child: its handlers serve it again */
     int status;
     sps_source sources[2];
     spl_watch *input; /* NULL with a terminal or when closed */

@@ -11,6 +11,8 @@
 #define DISPLAY_OFFSET 10u
 #define DISPLAYS_MAX 1000u
 #define X11_SETUP_MS 10000u
+#define FIBERS_MAX 10000u
+#define STACKS_KEPT 64u
 
 bool sps_copy_sized(void *to, size_t to_size, const void *from)
 {
@@ -38,7 +40,12 @@ static int start_parts(sp_server *server, const sp_server_options *options, char
     int result = sp_config_new(&server->config, &options->protocol, reason, reason_size);
     if (result != 0)
         return result;
-    result = sp_pool_new(&server->pool, server->config);
+    result = spl_fiber_pool_new(&server->fiber_pool, &server->env, options->direct_stack_size,
+                                STACKS_KEPT);
+    if (result == SP_EINVAL)
+        return fail(reason, reason_size, result, "direct_stack_size is out of range");
+    if (result == 0)
+        result = sp_pool_new(&server->pool, server->config);
     if (result == 0)
         result = spl_loop_new(&server->loop, &server->env, options->loop);
     if (result != 0)
@@ -54,6 +61,7 @@ static void free_parts(sp_server *server)
         spl_loop_free(server->loop);
         spl_queue_unref(server->queue);
     }
+    spl_fiber_pool_free(server->fiber_pool);
     if (server->pool != NULL)
         sp_pool_free(server->pool);
     if (server->config != NULL)
@@ -119,6 +127,7 @@ int sp_server_new(sp_server **out, const sp_server_options *options,
         server->authorized = sp_authorized_keys_ref(copy.authorized_client_keys);
     if (copy.revoked_keys != NULL)
         server->revoked = sp_revoked_keys_ref(copy.revoked_keys);
+    server->max_fibers = copy.max_fibers != 0 ? copy.max_fibers : FIBERS_MAX;
     atomic_init(&server->stop_asked, false);
     spb_list_init(&server->listeners);
     spb_list_init(&server->conns);
@@ -126,6 +135,7 @@ int sp_server_new(sp_server **out, const sp_server_options *options,
     spb_list_init(&server->processes);
     spb_list_init(&server->relays);
     spb_list_init(&server->waiters);
+    spb_list_init(&server->directs);
     int result = read_lending(server, &copy, reason, reason_size);
     if (result == 0)
         result = start_parts(server, &copy, reason, reason_size);
@@ -145,6 +155,7 @@ void sp_server_free(sp_server *server)
     sps_listeners_close(server);
     while (!spb_list_empty(&server->conns))
         sps_conn_drop(SPB_CONTAINER(server->conns.next, sp_conn, link));
+    sps_directs_end(server);
     sps_processes_forget(server);
     sps_relays_forget(server);
     sps_timers_stop(server, true);

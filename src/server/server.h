@@ -8,9 +8,11 @@
 #ifndef SPS_SERVER_H
 #define SPS_SERVER_H
 
+#include "loop/fiber.h"
 #include "loop/loop.h"
 #include "loop/socket.h"
 
+#include <sallyport/direct.h>
 #include <sallyport/engine.h>
 #include <sallyport/process.h>
 #include <sallyport/server.h>
@@ -69,6 +71,10 @@ struct sp_server {
     spb_link relays;
     size_t flushing; /* bytes of relays whose channels are closed */
     spb_link waiters;
+    spb_link directs; /* functions that run (direct.h) */
+    spl_fiber_pool *fiber_pool;
+    sp_process *direct; /* whose function runs right now */
+    unsigned max_fibers;
     uint64_t next_id;
     char extra_info[SPL_HOST_SIZE + 8]; /* what sp_conn_get_extra_info lends */
     sp_server_statistics statistics;
@@ -99,9 +105,10 @@ struct sp_conn {
     spl_task task;
     spb_link questions;
     spb_link forwards;  /* connections that are being made for opens */
-    spb_link agents;    /* signatures that are being made by an ssh-agent */
     spb_link listeners; /* what the client has had us listen on */
     unsigned listener_count;
+    spb_link drains; /* functions that wait for an empty write buffer (direct.h) */
+    spb_link agents; /* signatures that are being made by an ssh-agent */
     spb_link waiters;
     struct sp_channel **channels; /* by number; NULL where none is open */
     uint32_t channel_room;
@@ -134,6 +141,7 @@ struct sp_channel {
     sp_session_handlers handlers;
     void *data;
     sps_process *process;
+    sp_process *direct; /* owned: the function that serves it, if one does (direct.h) */
     spb_link waiters;
     char *private_directory; /* of what the client lends; NULL: none was made */
     sps_agent *agent;
@@ -204,6 +212,10 @@ bool sps_channel_set_original(sp_channel *channel, const sp_event *event);
 void sps_channel_free_state(sp_channel *channel);
 
 /* ---- open.c ---- */
+/* What <sallyport/direct.h> answers with. Thread: any. The channel is taken in every case. */
+int sps_open_answer(sp_open *open, sp_channel *channel, const sp_channel_options *options);
+spl_queue *sps_open_queue(const sp_open *open);
+bool sps_open_leads_somewhere(const sp_open *open);
 /* Accepts the open `question` with this channel, whose handlers are told. Else the client was
  * refused or is gone, the handlers were told that, and the channel is let go. */
 void sps_open_serve(sp_conn *conn, uint64_t question, uint32_t number, sp_channel *channel,
@@ -256,7 +268,15 @@ void sps_lent_close(sp_channel *channel);
 /* The given environment with the entries that name it; one block, the caller's to free. */
 int sps_lent_environment(const sp_channel *channel, const char *const *given, const char ***out);
 
-/* ---- process.c: a child joined to a channel ---- */
+/* ---- direct.c: a function that serves a channel ---- */
+void sps_direct_free(sp_process *p); /* Thread: any */
+void sps_direct_drained(sp_conn *conn);
+void sps_directs_end(sp_server *server);
+
+/* ---- spawn.c, process.c: a child joined to a channel ---- */
+/* sp_channel_spawn; with `lent` not NULL the channel is used again after the child: no status is
+ * sent, and `*lent` is the process until `exited` was called. */
+int sps_channel_spawn(sp_channel *channel, const sp_spawn_options *options, sps_process **lent);
 void sps_process_data(sps_process *process, const uint8_t *bytes, size_t length);
 void sps_process_eof(sps_process *process);
 void sps_process_pause(sps_process *process);

@@ -105,7 +105,7 @@ static void free_environments(const spb_env *env, const char *const *own, const 
     spb_free(env, (void *)(uintptr_t)all);
 }
 
-int sp_channel_spawn(sp_channel *channel, const sp_spawn_options *given)
+int sps_channel_spawn(sp_channel *channel, const sp_spawn_options *given, sps_process **lent)
 {
     sp_spawn_options options;
     memset(&options, 0, sizeof options);
@@ -163,9 +163,18 @@ int sp_channel_spawn(sp_channel *channel, const sp_spawn_options *given)
     process->data = options.data;
     channel->process = process;
     channel->spawned = true;
+    if (lent != NULL) {
+        process->lent = true;
+        *lent = process;
+    }
     spb_list_append(&server->processes, &process->link);
     sps_process_wait(process);
     return 0;
+}
+
+int sp_channel_spawn(sp_channel *channel, const sp_spawn_options *options)
+{
+    return sps_channel_spawn(channel, options, NULL);
 }
 
 pid_t sp_channel_pid(const sp_channel *channel)

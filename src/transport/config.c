@@ -45,14 +45,11 @@ static const char *signature_name(size_t i)
 #define DEFAULT_MACS                                                                               \
     "hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com,hmac-sha2-256,hmac-sha2-512"
 #define DEFAULT_COMPRESSIONS "none,zlib@openssh.com"
-#define DEFAULT_HOST_KEYS                                                                          \
-    "ssh-ed25519-cert-v01@openssh.com,ecdsa-sha2-nistp256-cert-v01@openssh.com,"                   \
-    "ecdsa-sha2-nistp384-cert-v01@openssh.com,ecdsa-sha2-nistp521-cert-v01@openssh.com,"           \
-    "rsa-sha2-512-cert-v01@openssh.com,rsa-sha2-256-cert-v01@openssh.com," DEFAULT_SIGNATURES
 #define DEFAULT_SIGNATURES                                                                         \
     "ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521,"                     \
     "rsa-sha2-512,rsa-sha2-256"
-#define DEFAULT_USER_ALGORITHMS                                                                    \
+/* Of host keys and of clients' keys: those with certificates first. */
+#define DEFAULT_KEY_ALGORITHMS                                                                     \
     "ssh-ed25519-cert-v01@openssh.com,ecdsa-sha2-nistp256-cert-v01@openssh.com,"                   \
     "ecdsa-sha2-nistp384-cert-v01@openssh.com,ecdsa-sha2-nistp521-cert-v01@openssh.com,"           \
     "rsa-sha2-512-cert-v01@openssh.com,rsa-sha2-256-cert-v01@openssh.com," DEFAULT_SIGNATURES
@@ -69,11 +66,11 @@ static const struct {
     name_at at;
 } kinds[] = {
     {"kex", DEFAULT_KEX, kex_name},
-    {"key", DEFAULT_HOST_KEYS, signature_name},
+    {"key", DEFAULT_KEY_ALGORITHMS, signature_name},
     {"cipher", DEFAULT_CIPHERS, cipher_name},
     {"mac", DEFAULT_MACS, mac_name},
     {"compression", DEFAULT_COMPRESSIONS, compression_name},
-    {"sig", DEFAULT_USER_ALGORITHMS, signature_name},
+    {"sig", DEFAULT_KEY_ALGORITHMS, signature_name},
     {"ca-sig", DEFAULT_SIGNATURES, signature_name},
 };
 
@@ -231,7 +228,7 @@ static void set_defaults(sp_protocol_options *o)
     if (o->kex_algorithms == NULL)
         o->kex_algorithms = DEFAULT_KEX;
     if (o->host_key_algorithms == NULL)
-        o->host_key_algorithms = DEFAULT_HOST_KEYS;
+        o->host_key_algorithms = DEFAULT_KEY_ALGORITHMS;
     if (o->ciphers == NULL)
         o->ciphers = DEFAULT_CIPHERS;
     if (o->macs == NULL)
@@ -239,7 +236,7 @@ static void set_defaults(sp_protocol_options *o)
     if (o->compressions == NULL)
         o->compressions = DEFAULT_COMPRESSIONS;
     if (o->signature_algorithms == NULL)
-        o->signature_algorithms = DEFAULT_USER_ALGORITHMS;
+        o->signature_algorithms = DEFAULT_KEY_ALGORITHMS;
     if (o->ca_signature_algorithms == NULL)
         o->ca_signature_algorithms = DEFAULT_SIGNATURES;
 }

@@ -40,8 +40,8 @@ struct sp_config {
     const spc_kex *kex[SPT_LIST_MAX];
     const spc_cipher *ciphers[SPT_LIST_MAX];
     const spc_mac *macs[SPT_LIST_MAX];
+    spt_host_algorithm host_algorithms[SPT_LIST_MAX];
     spt_user_algorithm user_algorithms[SPT_LIST_MAX]; /* accepted from clients */
-    spt_host_algorithm host_algorithms[SPT_LIST_MAX]; /* offered by us */
     const char *compressions[4];
     /* The name lists as sent in KEXINIT, and that for public key authentication. */
     char *kex_list, *host_key_list, *cipher_list, *mac_list, *compression_list, *signature_list;

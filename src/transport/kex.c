@@ -220,18 +220,18 @@ int spt_newkeys_received(spt_transport *t)
     return 0;
 }
 
-uint64_t spt_rekey_deadline(const spt_transport *t)
-{
-    if (!t->first_kex_done || t->limits.rekey_seconds == UINT32_MAX)
-        return UINT64_MAX;
-    return t->keys_at + (uint64_t)t->limits.rekey_seconds * 1000;
-}
-
 const char *spt_rsa_signature(const spt_transport *t)
 {
     if (t->host != NULL && t->host->signature->key_type == SP_KEY_RSA)
         return t->host->signature->name;
     return t->rsa_sha2_256 && !t->rsa_sha2_512 ? "rsa-sha2-256" : "rsa-sha2-512";
+}
+
+uint64_t spt_rekey_deadline(const spt_transport *t)
+{
+    if (!t->first_kex_done || t->limits.rekey_seconds == UINT32_MAX)
+        return UINT64_MAX;
+    return t->keys_at + (uint64_t)t->limits.rekey_seconds * 1000;
 }
 
 /* Time, bytes or packets enough for new keys? And is a signature overdue? Before login another

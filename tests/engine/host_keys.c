@@ -43,7 +43,7 @@ static void react(test_client *c, const sp_event *event)
 
 static void begin(test_client *c, how signs)
 {
-    sp_protocol_options o = SP_PROTOCOL_OPTIONS_INIT;
+    sp_protocol_options o = {SP_PROTOCOL_OPTIONS_INIT};
 
     signer = signs;
     client_init(c);

@@ -66,7 +66,7 @@ static void react(test_client *c, const sp_event *event)
 
 static void start(test_client *c, test_random *random, const char *key_text)
 {
-    sp_protocol_options o = SP_PROTOCOL_OPTIONS_INIT;
+    sp_protocol_options o = {SP_PROTOCOL_OPTIONS_INIT};
 
     client_init(c);
     c->on_event = react;
@@ -300,7 +300,7 @@ static void failing_free(void *ctx, void *ptr)
 /* The recorded bytes against an engine whose n-th allocation fails. */
 static void feed(const uint8_t *data, size_t length, failing *f)
 {
-    sp_protocol_options o = SP_PROTOCOL_OPTIONS_INIT;
+    sp_protocol_options o = {SP_PROTOCOL_OPTIONS_INIT};
     test_random random = {SEED};
     test_client c;
     spb_reader r;

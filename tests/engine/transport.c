@@ -407,7 +407,7 @@ static void rekeys_after_bytes_and_after_time(void **unused)
 {
     (void)unused;
     test_client c;
-    sp_protocol_options o = SP_PROTOCOL_OPTIONS_INIT;
+    sp_protocol_options o = {SP_PROTOCOL_OPTIONS_INIT};
     o.rekey_bytes = 4096;
     o.rekey_seconds = 100;
     begin(&c, &o);
@@ -569,7 +569,7 @@ static void login_has_a_deadline(void **unused)
 {
     (void)unused;
     test_client c;
-    sp_protocol_options o = SP_PROTOCOL_OPTIONS_INIT;
+    sp_protocol_options o = {SP_PROTOCOL_OPTIONS_INIT};
     o.login_timeout_ms = 5000;
     begin(&c, &o);
     client_handshake(&c);
@@ -596,7 +596,7 @@ static void keepalives_find_a_silent_client(void **unused)
 {
     (void)unused;
     test_client c;
-    sp_protocol_options o = SP_PROTOCOL_OPTIONS_INIT;
+    sp_protocol_options o = {SP_PROTOCOL_OPTIONS_INIT};
     o.keepalive_interval_ms = 1000;
     o.keepalive_count = 2;
     begin(&c, &o);

@@ -10,7 +10,7 @@ static sp_config *config;
 
 static void set_up(void)
 {
-    sp_protocol_options o = SP_PROTOCOL_OPTIONS_INIT;
+    sp_protocol_options o = {SP_PROTOCOL_OPTIONS_INIT};
     sp_key *key;
 
     if (sp_key_generate(&key, SP_KEY_ED25519, 0) != 0)

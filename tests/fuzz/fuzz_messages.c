@@ -52,7 +52,7 @@ static void react(test_client *c, const sp_event *event)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     test_client c;
-    sp_protocol_options o = SP_PROTOCOL_OPTIONS_INIT;
+    sp_protocol_options o = {SP_PROTOCOL_OPTIONS_INIT};
 
     if (size == 0)
         return 0;

@@ -158,6 +158,12 @@ class ContractServer(Program):
             if e.get("event") == name and all(e.get(k) == v for k, v in fields.items())
         ]
 
+    def seen_all(self):
+        """Every event up to now."""
+        self.order("nothing")
+        with self.out.condition:
+            return list(self.out.items)
+
     def mark(self):
         with self.out.condition:
             return len(self.out.items)

@@ -3,7 +3,7 @@
     test_auth_<handler>_<default | accept | reject | later | later_after_disconnect | answered_twice>
 
 and the forms that a row has besides. The user's name tells the contract server how to answer
-(tests/tools/contract_server.c)."""
+(tests/tools/contract)."""
 
 import pytest
 

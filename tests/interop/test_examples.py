@@ -25,8 +25,12 @@ def openssh(tmp_path_factory, keys):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_example_starts_and_stops(name):
-    with Example(name) as server, Raw(server.port) as raw:
+def test_example_starts_and_stops(name, tmp_path):
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "key")],
+                   check=True)
+    key = str(tmp_path / "key.pub")
+    more = {"bastion": ["-", key], "git_server": ["-", str(tmp_path), key]}
+    with Example(name, *more.get(name, [])) as server, Raw(server.port) as raw:
         raw.handshake()
 
 
@@ -146,3 +150,121 @@ def test_gateway():
                 await asyncio.wait_for(visit(server, port), 2 * PATIENCE)
 
     asyncio.run(both())
+
+
+@pytest.mark.parametrize("arguments", [["bastion"], ["git_server"], ["bastion", "0", "-", "/none"],
+                                       ["git_server", "0", "-", "/", "/none"]])
+def test_what_is_missing_is_said(arguments):
+    run = subprocess.run([built("examples", arguments[0]), *arguments[1:]], timeout=60,
+                         capture_output=True, text=True, check=False)
+    assert run.returncode == 1
+    assert ("/none" if len(arguments) > 1 else "usage") in run.stderr
+
+
+def make_key(path, *more):
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path), *more],
+                   check=True)
+    return path
+
+
+def ssh_options(key):
+    return ["-F", "none", "-i", str(key), "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes",
+            "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
+            "-o", "LogLevel=ERROR"]
+
+
+def test_git_server(tmp_path):
+    make_key(tmp_path / "ann")
+    make_key(tmp_path / "reader")
+    make_key(tmp_path / "other")
+    served = tmp_path / "served"
+    served.mkdir()
+
+    def git(*arguments, key="ann", code=0):
+        ssh = " ".join(["ssh", *ssh_options(tmp_path / key)])
+        env = dict(os.environ, GIT_SSH_COMMAND=ssh, GIT_CONFIG_GLOBAL="/dev/null",
+                   GIT_AUTHOR_NAME="a", GIT_AUTHOR_EMAIL="a@b", GIT_COMMITTER_NAME="a",
+                   GIT_COMMITTER_EMAIL="a@b")
+        run = subprocess.run(["git", *arguments], env=env, cwd=tmp_path, text=True, timeout=120,
+                             capture_output=True, check=False)
+        assert run.returncode == code, run.stderr
+        return run.stdout + run.stderr
+
+    git("init", "-q", "--bare", "-b", "main", str(served / "one.git"))
+    listed = [(tmp_path / "ann.pub").read_text(),
+              "command=\"git-upload-pack 'one.git'\" " + (tmp_path / "reader.pub").read_text()]
+    (tmp_path / "keys").write_text("".join(listed))
+    with Example("git_server", "-", str(served), str(tmp_path / "keys")) as server:
+        url = f"ssh://git@127.0.0.1:{server.port}/"
+        git("clone", "-q", url + "one.git", "work")
+        (tmp_path / "work" / "file").write_bytes(os.urandom(1 << 20))
+        git("-C", "work", "add", "file")
+        git("-C", "work", "commit", "-q", "-m", "first")
+        git("-C", "work", "push", "-q", "origin", "HEAD:main")
+        git("clone", "-q", url + "one.git", "again")
+        assert (tmp_path / "again" / "file").read_bytes() == \
+            (tmp_path / "work" / "file").read_bytes()
+        git("-C", "again", "fetch", "-q", key="reader")  # a key that may fetch, and nothing else
+        git("-C", "again", "push", "origin", "HEAD:refs/heads/no", key="reader", code=1)
+        assert not (served / "one.git" / "refs" / "heads" / "no").exists()
+        git("clone", "-q", url + "one.git", "third", key="other", code=128)
+        for name in ("../served/one.git", "/one.git/x", "-u", "one.git;id", ".."):
+            assert "Only git clone" in git("clone", url + name, "no", code=128)
+        run = subprocess.run(["ssh", *ssh_options(tmp_path / "ann"), "-p", str(server.port),
+                              "git@127.0.0.1", "id"], capture_output=True, text=True, timeout=60,
+                             check=False)
+        assert (run.returncode, run.stdout) == (128, "")
+
+
+def test_bastion(tmp_path):
+    ca, ann, bare = (make_key(tmp_path / name) for name in ("ca", "ann", "bare"))
+    subprocess.run(["ssh-keygen", "-q", "-s", str(ca), "-I", "ann's", "-n", "ann", f"{ann}.pub"],
+                   check=True)
+    with Example("smallest_server") as inside:
+        place = f"127.0.0.1:{inside.port}"
+        with Example("bastion", "-", f"{ca}.pub", place) as bastion:
+            def jump(key, user="ann", to=place):
+                proxy = " ".join(["ssh", *ssh_options(key), "-p", str(bastion.port), "-W", to,
+                                  f"{user}@127.0.0.1"])
+                return subprocess.run(
+                    ["ssh", *ssh_options(key), "-o", f"ProxyCommand={proxy}", "guest@inside"],
+                    capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL,
+                    check=False)
+
+            assert jump(ann).stdout == "Hello, guest!\n"
+            assert f"ann (ann's) to {place}" in bastion.out.wait(lambda line: "ann's" in line)
+            assert jump(ann, user="bob").returncode == 255  # not his certificate
+            assert jump(bare).returncode == 255
+            refused = subprocess.run(
+                ["ssh", *ssh_options(ann)[:-2], "-p", str(bastion.port), "-W", "127.0.0.1:1",
+                 "ann@127.0.0.1"], capture_output=True, text=True, timeout=60,
+                stdin=subprocess.DEVNULL, check=False)
+            assert refused.returncode == 255 and "not behind this bastion" in refused.stderr
+            run = subprocess.run(["ssh", *ssh_options(ann), "-p", str(bastion.port),
+                                  "ann@127.0.0.1", "id"], capture_output=True, text=True,
+                                 timeout=60, check=False)
+            assert run.returncode == 255 and run.stdout == ""
+
+
+def test_status_board():
+    asyncssh = pytest.importorskip("asyncssh")
+
+    async def look(server):
+        async with asyncssh.connect("127.0.0.1", server.port, username="ann",
+                                    known_hosts=None) as conn:
+            process = await conn.create_process(term_type="xterm", term_size=(60, 10))
+            seen = await process.stdout.readuntil("q leaves")
+            assert "1 connected, 1 logins" in seen and "ann" in seen
+            assert "\x1b[10;1H" in seen  # the last row
+            process.change_terminal_size(60, 20)
+            assert "\x1b[20;1H" in await process.stdout.readuntil("q leaves")
+            process.stdin.write("\x1b[B")
+            await process.stdout.readuntil("q leaves")
+            process.stdin.write("q")
+            await process.wait()
+            assert process.exit_status == 0
+            run = await conn.run("")
+            assert run.exit_status == 1 and "A terminal is needed" in run.stderr
+
+    with Example("status_board") as server:
+        asyncio.run(asyncio.wait_for(look(server), 2 * PATIENCE))

@@ -249,18 +249,23 @@ def test_opened_and_closed_channels_leave_nothing(server, login):
 
 # ---- requests -----------------------------------------------------------------------------------
 
+# Handler: the request, its body, and the word for it in user names.
 REQUESTS = {
-    "pty": ("pty-req", pty(), "pty_requested"),
-    "env": ("env", string("A") + string("b"), "env_requested"),
-    "shell": ("shell", b"", "shell_requested"),
-    "exec": ("exec", string("echo"), "exec_requested"),
-    "sub": ("subsystem", string("echo"), "subsystem_requested"),
+    "pty_requested": ("pty-req", pty(), "pty"),
+    "env_requested": ("env", string("A") + string("b"), "env"),
+    "shell_requested": ("shell", b"", "shell"),
+    "exec_requested": ("exec", string("echo"), "exec"),
+    "subsystem_requested": ("subsystem", string("echo"), "sub"),
 }
 
 
 @pytest.fixture(params=REQUESTS)
 def request_kind(request):
     return request.param
+
+
+def word(kind):
+    return REQUESTS[kind][2]
 
 
 def ask(raw, kind):
@@ -272,10 +277,11 @@ def ask(raw, kind):
 
 def test_request_default(start_server, login, request_kind):
     """Absent: what starts something is refused; the terminal and the environment are recorded."""
-    server = start_server("--absent", REQUESTS[request_kind][2])
+    server = start_server("--absent", request_kind)
     raw = login(to=server)
     ask(raw, request_kind)
-    raw.expect(CHANNEL_SUCCESS if request_kind in ("pty", "env") else CHANNEL_FAILURE)
+    recorded = request_kind in ("pty_requested", "env_requested")
+    raw.expect(CHANNEL_SUCCESS if recorded else CHANNEL_FAILURE)
 
 
 def test_request_accept(login, request_kind):
@@ -285,7 +291,7 @@ def test_request_accept(login, request_kind):
 
 
 def test_request_reject(server, login, request_kind):
-    raw = login(f"pw-check.{request_kind}-reject")
+    raw = login(f"pw-check.{word(request_kind)}-reject")
     ask(raw, request_kind)
     raw.expect(CHANNEL_FAILURE)
     assert not server.seen("started")
@@ -293,52 +299,52 @@ def test_request_reject(server, login, request_kind):
 
 @pytest.mark.parametrize("when", LATER)
 def test_request_later(login, request_kind, when):
-    raw = login(f"pw-check.{request_kind}-accept-{when}")
+    raw = login(f"pw-check.{word(request_kind)}-accept-{when}")
     ask(raw, request_kind)
     raw.expect(CHANNEL_SUCCESS)
-    raw = login(f"pw-check.{request_kind}-reject-{when}")
+    raw = login(f"pw-check.{word(request_kind)}-reject-{when}")
     ask(raw, request_kind)
     raw.expect(CHANNEL_FAILURE)
 
 
 def test_request_released(login, request_kind):
-    raw = login(f"pw-check.{request_kind}-release-later")
+    raw = login(f"pw-check.{word(request_kind)}-release-later")
     ask(raw, request_kind)
     raw.expect(CHANNEL_FAILURE)
 
 
 def test_request_garbage(login, request_kind):
-    raw = login(f"pw-check.{request_kind}-garbage")
+    raw = login(f"pw-check.{word(request_kind)}-garbage")
     ask(raw, request_kind)
     raw.expect(CHANNEL_FAILURE)
 
 
 def test_request_later_after_disconnect(server, login, request_kind):
-    raw = login(f"pw-check.{request_kind}-accept-gone")
+    raw = login(f"pw-check.{word(request_kind)}-accept-gone")
     ask(raw, request_kind)
-    server.wait("question", handler=REQUESTS[request_kind][2])
+    server.wait("question", handler=request_kind)
     raw.sock.close()
     server.wait("lost")
-    assert server.wait("answer", handler=REQUESTS[request_kind][2])["result"] == "SP_ECONN"
+    assert server.wait("answer", handler=request_kind)["result"] == "SP_ECONN"
 
 
 def test_request_later_after_close(server, login, request_kind):
     """The channel was closed meanwhile; the connection lives on."""
-    raw = login(f"pw-check.{request_kind}-accept-gone")
+    raw = login(f"pw-check.{word(request_kind)}-accept-gone")
     theirs = ask(raw, request_kind)
-    server.wait("question", handler=REQUESTS[request_kind][2])
+    server.wait("question", handler=request_kind)
     raw.send(bytes([CHANNEL_CLOSE]) + u32(theirs))
     raw.expect(CHANNEL_CLOSE, skip=(CHANNEL_FAILURE,))
-    assert server.wait("answer", handler=REQUESTS[request_kind][2])["result"] == "SP_ECONN"
+    assert server.wait("answer", handler=request_kind)["result"] == "SP_ECONN"
     raw.open_session()
 
 
 @pytest.mark.parametrize("when", ["twice", "twicenow"])
 def test_request_answered_twice(server, login, request_kind, when):
-    raw = login(f"pw-check.{request_kind}-accept-{when}")
+    raw = login(f"pw-check.{word(request_kind)}-accept-{when}")
     ask(raw, request_kind)
     raw.expect(CHANNEL_SUCCESS)
-    answer = server.wait("answer", handler=REQUESTS[request_kind][2])
+    answer = server.wait("answer", handler=request_kind)
     assert (answer["result"], answer["second"]) == ("ok", "SP_EALREADY")
 
 

@@ -6,9 +6,11 @@ import os
 import re
 import sys
 
-ROOMS = ["base", "crypto", "key", "transport", "auth", "connection", "engine", "loop", "server"]
+ROOMS = ["base", "editor", "crypto", "key", "transport", "auth", "connection", "engine", "loop",
+         "server"]
 ONLY_IN = {"openssl/": "crypto", "uv.h": "loop", "uv/": "loop", "zlib.h": "transport",
-           "stringprep.h": "auth", "idna.h": "auth", "punycode.h": "auth"}
+           "stringprep.h": "auth", "idna.h": "auth", "punycode.h": "auth",
+           "utf8proc.h": "editor"}
 LINES_MAX = 800
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 

@@ -22,6 +22,8 @@ BAD = [
     ("belongs to src/crypto", {"src/key/b.c": "#include <openssl/evp.h>\n"}),
     ("belongs to src/loop", {"src/server/b.c": "#include <uv.h>\n"}),
     ("belongs to src/auth", {"src/base/b.c": "#include <stringprep.h>\n"}),
+    ("belongs to src/editor", {"src/server/b.c": "#include <utf8proc.h>\n"}),
+    ("is below", {"src/editor/b.c": '#include "server/a.h"\n'}),
     ("is not public", {"sallyportd/b.c": '#include "base/a.h"\n'}),
     ("unknown room", {"src/cellar/b.c": ""}),
     ("split it", {"src/base/b.c": "\n" * 900}),

@@ -231,7 +231,7 @@ static sp_answer grant(sp_auth *auth, bool partial)
 {
     const char *names[16];
     char text[256];
-    sp_auth_grant given = SP_AUTH_GRANT_INIT;
+    sp_auth_grant given = {SP_AUTH_GRANT_INIT};
 
     given.options = s.options;
     given.partial = partial;
@@ -295,7 +295,7 @@ static sp_answer ca_twice(sp_auth *auth)
 static sp_answer ca_by_list(sp_auth *auth)
 {
     const char *reason;
-    sp_auth_grant given = SP_AUTH_GRANT_INIT;
+    sp_auth_grant given = {SP_AUTH_GRANT_INIT};
     int result = sp_auth_look_up(auth, ca_list, &reason);
 
     say("look_up", "result", sp_strerror(result));
@@ -389,7 +389,7 @@ static void run(sp_channel *channel)
     static char lines[64][512];
     const char *name;
     const char *value;
-    sp_spawn_options spawn = SP_SPAWN_OPTIONS_INIT;
+    sp_spawn_options spawn = {SP_SPAWN_OPTIONS_INIT};
 
     for (size_t i = 0; i < 60 && sp_channel_environment_at(channel, i, &name, &value); i++) {
         (void)snprintf(lines[i], sizeof lines[i], "%s=%s", name, value);
@@ -540,7 +540,7 @@ static void serve(void)
 
 int main(int argc, char **argv)
 {
-    sp_server_options options = SP_SERVER_OPTIONS_INIT;
+    sp_server_options options = {SP_SERVER_OPTIONS_INIT};
     sp_server_handlers handlers = {
         SP_SERVER_HANDLERS_INIT,
         .connection_lost = connection_lost,

@@ -298,7 +298,7 @@ static void let_go(sp_key **keys, size_t count)
 
 int main(int argc, char **argv)
 {
-    sp_server_options options = SP_SERVER_OPTIONS_INIT;
+    sp_server_options options = {SP_SERVER_OPTIONS_INIT};
     const sp_server_handlers handlers = {
         SP_SERVER_HANDLERS_INIT, .begin_auth = welcome, .session_requested = session,
         .connection_lost = lost, .sign = sign,

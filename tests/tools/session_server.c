@@ -272,7 +272,7 @@ int main(int argc, char **argv)
         .connection_lost = conn_lost,
         .session_requested = session_requested,
     };
-    sp_server_options options = SP_SERVER_OPTIONS_INIT;
+    sp_server_options options = {SP_SERVER_OPTIONS_INIT};
     example e = example_arguments(1, argv);
     sp_server *server;
     char reason[256];

@@ -15,7 +15,7 @@ static void test_accept(void **state)
     assert_int_equal(spn_write(w.c, 0, 0, "x", 1), SP_ESTATE);
     assert_int_equal(spn_accept_open(w.c, question + ((uint64_t)1 << 30), NULL), SP_ECONN);
     assert_int_equal(spn_answer_request(w.c, question, true), SP_EINVAL);
-    sp_channel_options o = SP_CHANNEL_OPTIONS_INIT;
+    sp_channel_options o = {SP_CHANNEL_OPTIONS_INIT};
     o.packet_size = 65537;
     assert_int_equal(spn_accept_open(w.c, question, &o), SP_EINVAL);
     o = (sp_channel_options){.size = sizeof o, .window_size = 5000, .packet_size = 65536};

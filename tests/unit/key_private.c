@@ -240,7 +240,7 @@ static void written_with_each_cipher(void **unused)
     sp_key *key = new_key(SP_KEY_ED25519);
     for (size_t i = 0; spc_file_cipher_at(i) != NULL; i++) {
         char name[64];
-        sp_private_options o = SP_PRIVATE_OPTIONS_INIT;
+        sp_private_options o = {SP_PRIVATE_OPTIONS_INIT};
         o.passphrase = "a phrase";
         o.cipher = spc_file_cipher_at(i)->name;
         o.rounds = 2;
@@ -262,7 +262,7 @@ static void written_in_each_form(void **unused)
         sp_key *key = new_key(types[i]);
         for (int form = 0; form < 4; form++) {
             char name[64];
-            sp_private_options o = SP_PRIVATE_OPTIONS_INIT;
+            sp_private_options o = {SP_PRIVATE_OPTIONS_INIT};
             o.format = form < 2 ? SP_PRIVATE_OPENSSH : SP_PRIVATE_PKCS8;
             o.passphrase = form % 2 == 1 ? "another" : NULL;
             if (form == 3 && i != 0)
@@ -308,7 +308,7 @@ static void bad_options(void **unused)
     static char out[SP_PRIVATE_MAX];
     size_t length = sizeof out;
     sp_key *key = new_key(SP_KEY_ED25519), *other;
-    sp_private_options o = SP_PRIVATE_OPTIONS_INIT;
+    sp_private_options o = {SP_PRIVATE_OPTIONS_INIT};
 
     assert_int_equal(sp_key_format_private(key, NULL, out, &length), 0);
     assert_int_equal(sp_key_parse_private(&other, out, length, NULL), 0);
@@ -392,7 +392,7 @@ static parts take_apart(sp_key *key, const char *cipher, spb_buffer *file)
 {
     char out[8192];
     size_t length = sizeof out;
-    sp_private_options o = SP_PRIVATE_OPTIONS_INIT;
+    sp_private_options o = {SP_PRIVATE_OPTIONS_INIT};
     o.passphrase = cipher == NULL ? NULL : "x";
     o.cipher = cipher;
     o.rounds = 1;

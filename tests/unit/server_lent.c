@@ -251,7 +251,7 @@ static bool one_life(long n, bool once)
     world w = {.m = {.until = -1, .once = once}, .programs = {-1, -1, -1}};
     sp_key *key = NULL;
     assert_int_equal(sp_key_generate(&key, SP_KEY_ED25519, 0), 0);
-    sp_server_options options = SP_SERVER_OPTIONS_INIT;
+    sp_server_options options = {SP_SERVER_OPTIONS_INIT};
     options.protocol.host_keys = &key;
     options.protocol.host_key_count = 1;
     options.protocol.allocator = (sp_allocator){&w.m, meter_alloc, meter_realloc, meter_free};
@@ -290,7 +290,7 @@ static void test_options(void **state)
     (void)state;
     const char *const bad[] = {"", "relative/path",
                                "/a/path/that/is/too/long/for/the/address/of/a/unix/socket"};
-    sp_server_options options = SP_SERVER_OPTIONS_INIT;
+    sp_server_options options = {SP_SERVER_OPTIONS_INIT};
     const sp_server_handlers handlers = {SP_SERVER_HANDLERS_INIT};
     for (size_t i = 0; i < 3; i++) {
         sp_server *server = NULL;

@@ -236,7 +236,7 @@ static void too_many_are_closed_at_once(void **state)
     (void)state;
     sp_key *key = NULL;
     assert_int_equal(sp_key_generate(&key, SP_KEY_ED25519, 0), 0);
-    sp_server_options options = SP_SERVER_OPTIONS_INIT;
+    sp_server_options options = {SP_SERVER_OPTIONS_INIT};
     options.protocol.host_keys = &key;
     options.protocol.host_key_count = 1;
     options.max_unauthenticated = 1;

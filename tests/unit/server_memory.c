@@ -231,7 +231,7 @@ static bool one_life(long n)
     meter m = {.until = -1};
     sp_key *key = NULL;
     assert_int_equal(sp_key_generate(&key, SP_KEY_ED25519, 0), 0);
-    sp_server_options options = SP_SERVER_OPTIONS_INIT;
+    sp_server_options options = {SP_SERVER_OPTIONS_INIT};
     options.protocol.host_keys = &key;
     options.protocol.host_key_count = 1;
     options.protocol.allocator = (sp_allocator){&m, meter_alloc, meter_realloc, meter_free};

@@ -11,7 +11,7 @@ static sp_key *ed25519, *ecdsa;
 
 static sp_protocol_options good(void)
 {
-    sp_protocol_options o = SP_PROTOCOL_OPTIONS_INIT;
+    sp_protocol_options o = {SP_PROTOCOL_OPTIONS_INIT};
     o.host_keys = &ed25519;
     o.host_key_count = 1;
     return o;

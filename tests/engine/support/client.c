@@ -48,7 +48,7 @@ void client_init(test_client *c)
 
 void client_start(test_client *c, const sp_protocol_options *options)
 {
-    sp_protocol_options o = SP_PROTOCOL_OPTIONS_INIT;
+    sp_protocol_options o = {SP_PROTOCOL_OPTIONS_INIT};
     char reason[256];
 
     if (options != NULL)

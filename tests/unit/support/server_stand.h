@@ -19,7 +19,7 @@ static inline sp_server *stand_server(const sp_server_handlers *handlers, void *
 {
     sp_key *key = NULL;
     assert_int_equal(sp_key_generate(&key, SP_KEY_ED25519, 0), 0);
-    sp_server_options options = SP_SERVER_OPTIONS_INIT;
+    sp_server_options options = {SP_SERVER_OPTIONS_INIT};
     options.protocol.host_keys = &key;
     options.protocol.host_key_count = 1;
     options.loop = loop;

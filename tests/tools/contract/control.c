@@ -1,0 +1,85 @@
+/* control.c: orders on standard input, one in a line. */
+#include "contract.h"
+
+#include <stdlib.h>
+
+typedef struct order {
+    app *app;
+    char text[256];
+} order;
+
+static void each_conn(sp_conn *conn, void *data)
+{
+    const order *o = data;
+    if (strncmp(o->text, "rekey", 5) == 0)
+        sp_conn_rekey(conn);
+    else if (strncmp(o->text, "debug ", 6) == 0)
+        sp_conn_send_debug(conn, o->text + 6, "en", false);
+    else if (strncmp(o->text, "disconnect", 10) == 0)
+        sp_conn_disconnect(conn, SP_DISCONNECT_BY_APPLICATION, "ordered");
+}
+
+/* control: stop, close, drain MS, answer, resume, stats, rekey, debug TEXT, disconnect. */
+static void obey(void *data)
+{
+    order *o = data;
+    app *a = o->app;
+    unsigned milliseconds = 0;
+    event e;
+    if (strcmp(o->text, "stop") == 0) {
+        sp_server_stop(a->server);
+    } else if (strcmp(o->text, "close") == 0) {
+        sp_server_close(a->server);
+    } else if (sscanf(o->text, "drain %u", &milliseconds) == 1) {
+        sp_server_drain(a->server, milliseconds);
+    } else if (strcmp(o->text, "answer") == 0) {
+        finish_held(a, NULL, NULL);
+    } else if (strcmp(o->text, "resume") == 0) {
+        while (a->late != NULL) {
+            session *s = a->late;
+            a->late = s->next_late;
+            s->reading_paused = false;
+            sp_channel_resume_reading(s->channel);
+        }
+    } else if (strcmp(o->text, "stats") == 0) {
+        sp_server_statistics s;
+        sp_server_get_statistics(a->server, &s);
+        event_begin(&e, "stats");
+        event_number(&e, "accepted", (int64_t)s.accepted);
+        event_number(&e, "refused", (int64_t)s.refused);
+        event_number(&e, "logins", (int64_t)s.logins);
+        event_number(&e, "auth_failures", (int64_t)s.auth_failures);
+        event_number(&e, "connections", (int64_t)s.connections);
+        event_number(&e, "unauthenticated", (int64_t)s.unauthenticated);
+        event_number(&e, "channels", (int64_t)s.channels);
+        event_number(&e, "bytes_received", (int64_t)s.bytes_received);
+        event_number(&e, "bytes_sent", (int64_t)s.bytes_sent);
+        event_end(&e);
+    } else {
+        sp_server_each_conn(a->server, each_conn, o);
+    }
+    event_begin(&e, "obeyed");
+    event_text(&e, "order", o->text);
+    event_end(&e);
+    free(o);
+}
+
+void *control_thread(void *data)
+{
+    app *a = data;
+    char line[200];
+    while (fgets(line, sizeof line, stdin) != NULL) {
+        order *o = calloc(1, sizeof *o);
+        if (o == NULL)
+            break;
+        line[strcspn(line, "\n")] = '\0';
+        o->app = a;
+        snprintf(o->text, sizeof o->text, "%s", line);
+        if (sp_server_post(a->server, obey, o) < 0) {
+            free(o);
+            return NULL;
+        }
+    }
+    sp_server_stop(a->server);
+    return NULL;
+}
