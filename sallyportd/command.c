@@ -17,7 +17,7 @@
 #include "files.h"
 #include "log.h"
 
-#define COMMAND_SECONDS 60
+#define COMMAND_MS 60000
 
 static int64_t milliseconds(void)
 {
@@ -113,7 +113,7 @@ static char *read_output(int fd, int64_t end, size_t *length, const char **probl
 /* It may go on without its output: not for ever. */
 static bool ended_well(pid_t pid, int64_t end)
 {
-    const struct timespec moment = {0, 10 * 1000 * 1000};
+    const struct timespec moment = {0, 10000000};
     int status = 0;
     pid_t ended;
 
@@ -130,7 +130,7 @@ static char *run(const char *what, const string_list *words, const account *a, s
     string_list environment = {NULL, 0};
     const char *problem = "it can't be started";
     char *text = NULL;
-    const int64_t end = milliseconds() + COMMAND_SECONDS * 1000;
+    const int64_t end = milliseconds() + COMMAND_MS;
     int ends[2] = {-1, -1};
     pid_t pid = 0;
     int error = ENOMEM;

@@ -59,6 +59,7 @@ static const algorithm_kind signature = {"sig", "signature algorithm"};
 #define W KEYWORD_RAW
 #define M KEYWORD_MATCH
 #define S KEYWORD_SERVER
+#define V KEYWORD_LIVE
 const keyword keywords[] = {
     {"Port", read_port, print_ports, AT(ports), NULL, R},
     {"AddressFamily", read_choice, print_choice, AT(family), families, 0},
@@ -85,7 +86,7 @@ const keyword keywords[] = {
     {"GatewayPorts", read_choice, print_choice, AT(gateway_ports), gateways, M},
     {"StreamLocalBindMask", read_octal, print_octal, AT(bind_mask), NULL, M},
     {"StreamLocalBindUnlink", read_flag, print_flag, AT(bind_unlink), NULL, M},
-    {"StrictModes", read_flag, print_flag, AT(strict_modes), NULL, 0},
+    {"StrictModes", read_flag, print_flag, AT(strict_modes), NULL, V},
     {"TCPKeepAlive", read_flag, print_flag, AT(tcp_keepalive), NULL, 0},
     {"PermitEmptyPasswords", read_flag, print_flag, AT(permit_empty_passwords), NULL, M},
     {"Compression", read_choice, print_choice, AT(compression), compressions, 0},
@@ -99,11 +100,13 @@ const keyword keywords[] = {
     {"HostKeyAlgorithms", read_algorithms, print_algorithms, AT(host_key_algorithms), &host_key, 0},
     {"PubkeyAcceptedAlgorithms", read_algorithms, print_algorithms, AT(key_algorithms), &signature,
      M},
-    {"LogLevel", read_choice, print_choice, AT(log_level), log_levels, M | S},
+    {"LogLevel", read_choice, print_choice, AT(log_level), log_levels, M | S | V},
     {"SyslogFacility", read_choice, print_choice, AT(syslog_facility), facilities, 0},
     {"AuthorizedKeysFile", read_strings, print_one_line, AT(authorized_keys_files), NULL, L | M},
     {"HostKey", read_paths, print_list, AT(host_keys), NULL, R},
-    {"PasswordFile", read_path, print_text, AT(password_file), NULL, 0},
+    {"HostCertificate", read_paths, print_list, AT(host_certificates), NULL, R},
+    {"HostKeyAgent", read_agent, print_text, AT(host_key_agent), NULL, 0},
+    {"PasswordFile", read_path, print_text, AT(password_file), NULL, V},
     {"AllowUsers", read_users, print_list, AT(allow_users), NULL, R | L | M},
     {"DenyUsers", read_users, print_list, AT(deny_users), NULL, R | L | M},
     {"AllowGroups", read_strings, print_list, AT(allow_groups), NULL, R | L | M},
@@ -118,7 +121,7 @@ const keyword keywords[] = {
      M},
     {"CASignatureAlgorithms", read_algorithms, print_algorithms, AT(ca_algorithms), &ca_signature,
      M | S},
-    {"PermitUserEnvironment", read_environment, print_environment, AT(permit_environment), NULL, 0},
+    {"PermitUserEnvironment", read_environment, print_environment, AT(permit_environment), NULL, V},
     {"PermitUserRC", read_flag, print_flag, AT(permit_user_rc), NULL, M},
     {"ChrootDirectory", read_restriction, print_text, AT(chroot_directory), NULL, M},
     {"RevokedKeys", read_path, print_text, AT(revoked_keys), NULL, M},
@@ -126,9 +129,9 @@ const keyword keywords[] = {
     {"AcceptEnv", read_strings, print_list, AT(accept_env), NULL, R | L | M},
     {"SetEnv", read_set_env, print_list, AT(set_env), NULL, L | M},
     {"AuthenticationMethods", read_methods, print_methods, AT(chains), NULL, L | M},
-    {"Subsystem", read_subsystem, print_subsystems, AT(subsystems), NULL, R | L},
+    {"Subsystem", read_subsystem, print_subsystems, AT(subsystems), NULL, R | L | V},
     {"MaxStartups", read_startups, print_startups, AT(startups_begin), NULL, 0},
-    {"PerSourceMaxStartups", read_limit, print_limit, AT(startups_per_source), NULL, 0},
+    {"PerSourceMaxStartups", read_limit, print_limit, AT(startups_per_source), NULL, V},
     {"PermitListen", read_listens, print_permits, AT(permit_listen), NULL, L | M},
     {"PermitOpen", read_permits, print_permits, AT(permit_open), NULL, L | M},
     {"RekeyLimit", read_rekey, print_rekey, AT(rekey_bytes), NULL, L | M},

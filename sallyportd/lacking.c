@@ -31,8 +31,6 @@ static const lacking_word lacking[] = {
     {"IPQoS", "none", "none", true},
     {"LogVerbose", "none", NULL, true},
     {"ModuliFile", "", NULL, false},
-    {"HostKeyAgent", "none", "none", false},
-    {"HostCertificate", "none", NULL, false},
     {"SecurityKeyProvider", "internal", NULL, false},
     {"PerSourceNetBlockSize", "32:128", "32:128", false},
     {"PerSourcePenalties", "no", NULL, false},

@@ -101,10 +101,11 @@ sp_log_level options_log_level(const options *o)
 static void clear(options *o)
 {
     string_list *lists[] = {
-        &o->host_keys,    &o->authorized_keys_files, &o->allow_users, &o->deny_users,
-        &o->allow_groups, &o->deny_groups,           &o->accept_env,  &o->set_env,
-        &o->permit_open,  &o->permit_listen};
-    char *texts[] = {o->banner,
+        &o->host_keys,    &o->authorized_keys_files, &o->allow_users,      &o->deny_users,
+        &o->allow_groups, &o->deny_groups,           &o->accept_env,       &o->set_env,
+        &o->permit_open,  &o->permit_listen,         &o->host_certificates};
+    char *texts[] = {o->host_key_agent,
+                     o->banner,
                      o->version_addendum,
                      o->password_file,
                      o->ciphers,
@@ -391,7 +392,8 @@ char *options_fixed_differences(const options *a, const options *b)
 
     for (size_t i = 0; i < keyword_count; i++) {
         const keyword *k = &keywords[i];
-        if ((k->flags & KEYWORD_MATCH) != 0)
+        bool by_user = (k->flags & KEYWORD_MATCH) != 0 && (k->flags & KEYWORD_SERVER) == 0;
+        if (by_user || (k->flags & KEYWORD_LIVE) != 0)
             continue;
         char *first = printed(k, a);
         char *second = printed(k, b);
