@@ -29,7 +29,7 @@ static int run_rename(sp_process *p, const char *argument)
         return sp_puts_err(p, "rename NAME, of up to 31 bytes\n"), 2;
     if (sp_read_line(p, "Really? ", answer, sizeof answer) < 0 || strcmp(answer, "yes") != 0)
         return 1;
-    strcpy(name, argument);
+    (void)snprintf(name, sizeof name, "%s", argument);
     return 0;
 }
 

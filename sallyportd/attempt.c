@@ -19,7 +19,8 @@ typedef struct attempt {
     sp_auth *auth;
     login_method method;
     bool is_query; /* the client only asks whether a key would do */
-    bool known;    /* as login.known when it began */
+    unsigned turn; /* as login's when it began, like the two below */
+    bool known;
     bool keys_refused;
     bool right; /* what the work found */
     key_grant grant;
@@ -113,12 +114,10 @@ static int answer_right(const attempt *a)
     bool complete = advance(l, a->method);
     if (a->method == METHOD_PUBLIC_KEY)
         memcpy(l->positions, before, sizeof before);
-    if (complete)
-        return accept_proof(a, false);
-    int result = accept_proof(a, true);
+    int result = accept_proof(a, !complete);
     if (result != 0)
         memcpy(l->positions, before, sizeof before);
-    else if (a->method != METHOD_PUBLIC_KEY)
+    else if (!complete && a->method != METHOD_PUBLIC_KEY)
         log_info("Partial %s for %s from %s port %u ssh2", method_name(a->method),
                  l->program->account->name, l->peer, (unsigned)l->peer_port);
     return result;
@@ -179,7 +178,8 @@ static void finish(void *data)
 
     /* An answer that is not taken leaves the question open: options of a line of principals that
      * are not understood. */
-    bool taken = a->right && a->known && !root_refused && answer_right(a) != SP_EFORMAT;
+    bool right = a->right && a->known && a->turn == a->login->turn && !root_refused;
+    bool taken = right && answer_right(a) != SP_EFORMAT;
     if (!taken && sp_auth_answer(a->auth, false) == 0)
         log_failure(a);
     attempt_free(a);
@@ -222,6 +222,7 @@ sp_answer attempt_start(sp_conn *conn, sp_auth *auth, login_method method)
     a->login = l;
     a->auth = auth;
     a->method = method;
+    a->turn = l->turn;
     a->known = l->known;
     a->keys_refused = l->keys_refused;
     a->is_query = method == METHOD_PUBLIC_KEY && !sp_auth_key_signed(auth);

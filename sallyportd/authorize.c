@@ -8,10 +8,10 @@
 #include <string.h>
 #include <strings.h>
 
+#include "command.h"
 #include "files.h"
 #include "keys.h"
 #include "log.h"
-#include "tokens.h"
 
 /* The text of one file, or NULL: there is none, or it is not one to trust. */
 static char *read_keys(const program *p, const options *o, bool own, const char *path,
@@ -95,6 +95,21 @@ static bool look_for_key(const sp_authorized_keys *list, void *data)
     return search->found;
 }
 
+/* AuthorizedKeysCommand: behind the files, as in sshd. */
+static void ask_command(const program *p, const options *o, key_search *search)
+{
+    const token_facts facts = {p->account, sp_auth_key(search->auth), sp_auth_cert(search->auth)};
+    char what[] = "AuthorizedKeysCommand";
+    sp_authorized_keys *list = NULL;
+    size_t length;
+    char *text = command_output(what, o->keys_command, o->keys_command_user, &facts, &length);
+
+    if (text != NULL && sp_authorized_keys_parse(&list, text, length, report_line, what) == 0)
+        (void)look_for_key(list, search);
+    sp_authorized_keys_free(list);
+    free(text);
+}
+
 static bool long_enough(const sp_key *key, const options *o)
 {
     return key == NULL || sp_key_get_type(key) != SP_KEY_RSA ||
@@ -135,6 +150,8 @@ bool authorize_key(const program *p, const options *o, sp_auth *auth, key_grant 
     if (cert != NULL && principals_authorize(p, o, cert, grant, reason, size))
         return true;
     each_list(p, o, look_for_key, &search);
+    if (!search.found && o->keys_command != NULL)
+        ask_command(p, o, &search);
     return search.found;
 }
 

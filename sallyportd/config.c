@@ -87,9 +87,15 @@ void config_free(config *c)
 
 /* ---- lines ----------------------------------------------------------------------------------- */
 
+/* A block that is not there has a Match line with a mistake. */
+static bool block_always(const config *c, int block)
+{
+    return block < 0 || ((size_t)block < c->block_count && c->blocks[block].always);
+}
+
 static bool always_applies(const config *c, const config_line *line)
 {
-    return line->block < 0 || c->blocks[line->block].always;
+    return block_always(c, line->block);
 }
 
 static option_origin origin_of(const config *c, const config_line *line)
@@ -177,9 +183,8 @@ option_result config_add_block(config *c, const char *criteria, int parent, int 
         match_clear(&added.criteria);
         return bad_value(problem, "out of memory, or too many Match blocks");
     }
-    added.always =
-        added.criteria.items[0].subject == MATCH_ALL && (parent < 0 || c->blocks[parent].always);
     c->blocks = more;
+    added.always = added.criteria.items[0].subject == MATCH_ALL && block_always(c, parent);
     *block = (int)c->block_count;
     c->blocks[c->block_count++] = added;
     return result;
@@ -199,7 +204,8 @@ static option_result read_lines(const config *c, options *o, const uint8_t *appl
 {
     for (size_t i = 0; i < c->line_count; i++) {
         const config_line *line = &c->lines[i];
-        bool wanted = applies != NULL ? line->block >= 0 && applies[line->block] && line->may_match
+        bool wanted = applies != NULL ? line->block >= 0 && (size_t)line->block < c->block_count &&
+                                            applies[line->block] && line->may_match
                                       : always_applies(c, line);
         if (!wanted)
             continue;

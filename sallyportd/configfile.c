@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 
 #define DEPTH_MAX 16
 #define FILE_LINE_MAX 65536
+#define NO_BLOCK INT_MAX
 
 typedef struct reading {
     config *into;
@@ -94,16 +96,16 @@ static void include_line(reading *r, const char *rest)
     list_clear(&words);
 }
 
-/* After a Match line that is none, the lines up to the next would be in the wrong place: they are
- * checked as a part of a block all the same, and nothing is served in the end. */
+/* After a Match line with a mistake, the lines up to the next have no block to be in: they are
+ * checked as those of some block, and nothing is served in the end. */
 static void match_line(reading *r, const char *rest)
 {
     option_problem problem;
-    int block = r->block;
+    int block = -1;
     option_result result = config_add_block(r->into, rest, r->outer, &block, &problem);
 
     note(r, result, &problem);
-    r->block = block >= 0 ? block : 0;
+    r->block = result == OPTION_OK || result == OPTION_WARNING ? block : NO_BLOCK;
 }
 
 static void plain_line(reading *r, const char *text)

@@ -116,3 +116,19 @@ char *file_read(const char *path, const file_rules *rules, size_t *length, bool 
     close(fd);
     return text;
 }
+
+bool file_is_safe_program(const char *path, char *problem, size_t problem_size)
+{
+    const file_rules roots = {.strict = true, .uid = 0, .home = NULL};
+    struct stat st;
+
+    if (stat(path, &st) != 0) {
+        (void)snprintf(problem, problem_size, "%s: %s", path, strerror(errno));
+        return false;
+    }
+    if (!S_ISREG(st.st_mode) || !owned_and_closed(&st, 0)) {
+        (void)snprintf(problem, problem_size, "%s: bad owner or modes", path);
+        return false;
+    }
+    return directories_ok(path, &roots, problem, problem_size);
+}

@@ -20,4 +20,8 @@ typedef struct file_rules {
 char *file_read(const char *path, const file_rules *rules, size_t *length, bool *absent,
                 char *problem, size_t problem_size);
 
+/* May this program be run for decisions about logins: a plain file of root's that nobody else can
+ * change, nor the directories above it? Blocks. */
+bool file_is_safe_program(const char *path, char *problem, size_t problem_size);
+
 #endif

@@ -92,6 +92,11 @@ static int start_carrier(carrier *c, int from, int to)
 static int take(int fd)
 {
     int taken = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    int mode = fcntl(fd, F_GETFL);
+
+    /* The threads wait in read and write; the library sets what it needs. */
+    if (mode >= 0)
+        (void)fcntl(fd, F_SETFL, mode & ~O_NONBLOCK);
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
     if (null >= 0) {

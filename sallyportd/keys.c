@@ -141,15 +141,27 @@ static int load_key(sp_key **key, const char *path, const char *what)
     return result;
 }
 
-/* Takes over `key`. One key of a type is all that a client can be shown. */
-static void add_host_key(host_keys *keys, sp_key *key, const char *path, const options *o)
+static bool shown(const host_keys *keys, const sp_key *key)
 {
     bool wanted = keys->count < HOST_KEYS_MAX;
 
     for (size_t i = 0; i < keys->count; i++)
         wanted = wanted && sp_key_get_type(keys->keys[i]) != sp_key_get_type(key);
+    return wanted;
+}
+
+/* Takes over `key`. One key of a type is all that a client can be shown in the key exchange; it is
+ * told of the others when it has logged in. */
+static void add_host_key(host_keys *keys, sp_key *key, const char *path, const options *o)
+{
+    bool first = shown(keys, key);
+    bool wanted = first || keys->further_count < FURTHER_KEYS_MAX;
+
     if (!wanted)
-        log_error("Host key %s is not used: there is one of its type before it", path);
+        log_error("Host key %s is not used: there are too many", path);
+    else if (!first)
+        log_info("Host key %s: there is one of its type before it; clients are told of this one",
+                 path);
     if (sp_key_get_type(key) == SP_KEY_RSA && sp_key_bits(key) < o->required_rsa_size) {
         log_error("Host key %s is not used: %u bits are less than RequiredRSASize", path,
                   sp_key_bits(key));
@@ -158,8 +170,11 @@ static void add_host_key(host_keys *keys, sp_key *key, const char *path, const o
     if (wanted) {
         char print[SP_FINGERPRINT_SIZE];
         sp_key_fingerprint(key, print);
-        log_debug("Host key %zu: %s %s", keys->count, sp_key_type_name(key), print);
-        keys->keys[keys->count++] = key;
+        log_debug("Host key %s: %s %s", path, sp_key_type_name(key), print);
+        if (first)
+            keys->keys[keys->count++] = key;
+        else
+            keys->further[keys->further_count++] = key;
     } else {
         sp_key_unref(key);
     }
@@ -192,24 +207,69 @@ static int load_own_host_keys(host_keys *keys, const options *o, const account *
     return result == 0 && (keys->count > 0 || !may_make) ? 0 : -1;
 }
 
+/* Takes over `cert`. */
+static void add_certificate(host_keys *keys, sp_cert *cert, const char *path)
+{
+    const char *problem = "No matching private key for certificate";
+
+    for (size_t i = 0; i < keys->count; i++)
+        if (sp_key_equal(keys->keys[i], sp_cert_key(cert)))
+            problem = NULL;
+    if (sp_cert_get_type(cert) != SP_CERT_HOST)
+        problem = "Not a certificate for hosts";
+    for (size_t i = 0; i < keys->certificate_count; i++)
+        if (sp_key_equal(sp_cert_key(keys->certificates[i]), sp_cert_key(cert)))
+            problem = "There is another certificate for the same key";
+    if (problem == NULL && keys->certificate_count < HOST_KEYS_MAX) {
+        keys->certificates[keys->certificate_count++] = cert;
+        return;
+    }
+    log_error("%s: %s", problem != NULL ? problem : "Too many host certificates", path);
+    sp_cert_unref(cert);
+}
+
+/* As in sshd, one that can't be used is told of, and is left out. */
+static void load_certificates(host_keys *keys, const options *o)
+{
+    for (size_t i = 0; i < o->host_certificates.count; i++) {
+        const char *path = o->host_certificates.items[i];
+        sp_cert *cert = NULL;
+        int result = sp_cert_load(&cert, path);
+        if (result == 0)
+            add_certificate(keys, cert, path);
+        else
+            log_error("Could not load host certificate \"%s\": %s", path,
+                      access(path, R_OK) != 0 ? strerror(errno) : sp_strerror(result));
+    }
+}
+
 int host_keys_load(host_keys *keys, const options *o, const account *a, bool may_make)
 {
-    keys->count = 0;
+    int result = 0;
+
+    *keys = (host_keys){.count = 0};
     if (o->host_keys.count == 0)
-        return load_own_host_keys(keys, o, a, may_make);
+        result = load_own_host_keys(keys, o, a, may_make);
     for (size_t i = 0; i < o->host_keys.count; i++) {
+        const char *path = o->host_keys.items[i];
         sp_key *key = NULL;
-        if (load_key(&key, o->host_keys.items[i], "Host key") == 0)
-            add_host_key(keys, key, o->host_keys.items[i], o);
+        if ((host_agent_path(o) != NULL && host_agent_key(&key, path, o) == 0) ||
+            load_key(&key, path, "Host key") == 0)
+            add_host_key(keys, key, path, o);
     }
-    return keys->count > 0 ? 0 : -1;
+    load_certificates(keys, o);
+    return result == 0 && (keys->count > 0 || o->host_keys.count == 0) ? 0 : -1;
 }
 
 void host_keys_free(host_keys *keys)
 {
     for (size_t i = 0; i < keys->count; i++)
         sp_key_unref(keys->keys[i]);
-    keys->count = 0;
+    for (size_t i = 0; i < keys->further_count; i++)
+        sp_key_unref(keys->further[i]);
+    for (size_t i = 0; i < keys->certificate_count; i++)
+        sp_cert_unref(keys->certificates[i]);
+    *keys = (host_keys){.count = 0};
 }
 
 int client_key_prepare(const account *a)

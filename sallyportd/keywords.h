@@ -32,6 +32,7 @@ struct keyword {
 #define KEYWORD_RAW 4u     /* the rest of the line as it is */
 #define KEYWORD_MATCH 8u   /* may come in a Match block */
 #define KEYWORD_SERVER 16u /* but has no effect there: it is the server's as a whole */
+#define KEYWORD_LIVE 32u   /* neither, and yet a change takes effect while the server runs */
 
 #define MEMBER(k, o, type) ((type *)(void *)((char *)(o) + (k)->offset))
 #define CONST_MEMBER(k, o, type) ((const type *)(const void *)((const char *)(o) + (k)->offset))
@@ -94,6 +95,8 @@ option_result read_rekey(const keyword *, const option_values *, options *, opti
 option_result read_paths(const keyword *, const option_values *, options *, option_problem *);
 option_result read_strings(const keyword *, const option_values *, options *, option_problem *);
 option_result read_users(const keyword *, const option_values *, options *, option_problem *);
+option_result read_command(const keyword *, const option_values *, options *, option_problem *);
+option_result read_agent(const keyword *, const option_values *, options *, option_problem *);
 option_result read_octal(const keyword *, const option_values *, options *, option_problem *);
 option_result read_word(const keyword *, const option_values *, options *, option_problem *);
 option_result read_environment(const keyword *, const option_values *, options *, option_problem *);

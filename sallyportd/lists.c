@@ -257,8 +257,11 @@ option_result read_subsystem(const keyword *k, const option_values *values, opti
 
     if (words->count < 2)
         return bad_value(problem, "%s: the command is missing", k->name);
-    if (strcmp(words->items[1], "internal-sftp") == 0)
-        return bad_value(problem, "%s: internal-sftp is not supported yet", k->name);
+    if (strcmp(words->items[1], "internal-sftp") == 0) {
+        (void)bad_value(problem, "%s: internal-sftp is not supported: there is no %s", k->name,
+                        words->items[0]);
+        return OPTION_WARNING;
+    }
     for (size_t i = 0; i < o->subsystem_count; i++)
         if (strcmp(o->subsystems[i].name, words->items[0]) == 0)
             return bad_value(problem, "%s '%s' was given before", k->name, words->items[0]);

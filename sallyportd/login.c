@@ -130,6 +130,7 @@ static sp_answer begin_auth(sp_conn *conn, sp_auth *auth, const char *username)
     if (l == NULL)
         return SP_REJECT;
     memset(l->positions, 0, sizeof l->positions);
+    l->turn++;
     l->key_counted = false;
     l->method = METHOD_NONE;
     l->known = choose_settings(conn, l, username) && access_allowed(l, username);

@@ -11,6 +11,7 @@
 typedef struct login {
     const program *program;
     options *options;    /* those of the user name tried last; counted */
+    unsigned turn;       /* counts user names: what was asked of another one is void */
     unsigned references; /* the connection's, and one for each attempt on the thread pool */
     char peer[ADDRESS_SIZE];
     char local[ADDRESS_SIZE];

@@ -101,10 +101,11 @@ sp_log_level options_log_level(const options *o)
 static void clear(options *o)
 {
     string_list *lists[] = {
-        &o->host_keys,    &o->authorized_keys_files, &o->allow_users, &o->deny_users,
-        &o->allow_groups, &o->deny_groups,           &o->accept_env,  &o->set_env,
-        &o->permit_open,  &o->permit_listen};
-    char *texts[] = {o->banner,
+        &o->host_keys,    &o->authorized_keys_files, &o->allow_users,      &o->deny_users,
+        &o->allow_groups, &o->deny_groups,           &o->accept_env,       &o->set_env,
+        &o->permit_open,  &o->permit_listen,         &o->host_certificates};
+    char *texts[] = {o->host_key_agent,
+                     o->banner,
                      o->version_addendum,
                      o->password_file,
                      o->ciphers,
@@ -119,6 +120,10 @@ static void clear(options *o)
                      o->trusted_ca_keys,
                      o->principals_file,
                      o->public_key_options,
+                     o->keys_command,
+                     o->keys_command_user,
+                     o->principals_command,
+                     o->principals_command_user,
                      o->revoked_keys,
                      o->permit_environment};
 
@@ -359,6 +364,11 @@ option_result options_complete(options *o, option_problem *problem)
                      ".ssh/authorized_keys2") != 0 ||
         default_list(&o->accept_env, "AcceptEnv", o, "LANG", "LC_*") != 0)
         return no_memory(problem);
+    if (o->keys_command != NULL && o->keys_command_user == NULL)
+        return bad_value(problem, "AuthorizedKeysCommand set without AuthorizedKeysCommandUser");
+    if (o->principals_command != NULL && o->principals_command_user == NULL)
+        return bad_value(problem, "AuthorizedPrincipalsCommand set without "
+                                  "AuthorizedPrincipalsCommandUser");
     return check_chains(o, problem);
 }
 
@@ -382,7 +392,8 @@ char *options_fixed_differences(const options *a, const options *b)
 
     for (size_t i = 0; i < keyword_count; i++) {
         const keyword *k = &keywords[i];
-        if ((k->flags & KEYWORD_MATCH) != 0)
+        bool by_user = (k->flags & KEYWORD_MATCH) != 0 && (k->flags & KEYWORD_SERVER) == 0;
+        if (by_user || (k->flags & KEYWORD_LIVE) != 0)
             continue;
         char *first = printed(k, a);
         char *second = printed(k, b);

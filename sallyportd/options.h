@@ -82,6 +82,8 @@ typedef struct options {
     int family; /* AF_UNSPEC, AF_INET, AF_INET6 */
     int tcp_keepalive;
 
+    string_list host_certificates;
+    char *host_key_agent;  /* path, "SSH_AUTH_SOCK", or NULL */
     string_list host_keys; /* none: those of the state directory */
     string_list authorized_keys_files;
     int strict_modes;
@@ -124,7 +126,11 @@ typedef struct options {
     uint32_t client_alive_seconds;
     uint32_t client_alive_count;
 
-    char *trusted_ca_keys;    /* path, or NULL */
+    char *trusted_ca_keys; /* path, or NULL */
+    char *keys_command;    /* AuthorizedKeysCommand with its arguments, or NULL */
+    char *keys_command_user;
+    char *principals_command;
+    char *principals_command_user;
     char *principals_file;    /* with tokens, or NULL */
     char *revoked_keys;       /* path, or NULL */
     char *permit_environment; /* comma-separated patterns; NULL: none */
@@ -191,7 +197,7 @@ option_result options_complete(options *o, option_problem *problem);
 /* sshd -T's form: lower-case words, one setting a line. */
 int options_print(const options *o, FILE *out);
 /* The names of the words whose printout differs, with commas between; the caller frees it. Looks
- * at those only that Match can't change. NULL: none, or out of memory. */
+ * at those only whose change takes a new start. NULL: none, or out of memory. */
 char *options_fixed_differences(const options *a, const options *b);
 
 /* Was this word, by its name in the table, given at all? */

@@ -1,13 +1,14 @@
 /* principals.c: certificates by a CA of the whole server (sshd_config(5): TrustedUserCAKeys,
- * AuthorizedPrincipalsFile). Both files are read again for each question. */
+ * AuthorizedPrincipalsFile, AuthorizedPrincipalsCommand). Files are read again for each question.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "authorize.h"
+#include "command.h"
 #include "files.h"
 #include "log.h"
-#include "tokens.h"
 
 static void report_line(void *ctx, unsigned line, const char *reason)
 {
@@ -71,25 +72,45 @@ static bool line_fits(char *line, const sp_cert *cert, key_grant *grant)
     return false;
 }
 
-static bool principal_listed(const program *p, const options *o, const char *path,
-                             const sp_cert *cert, key_grant *grant, char *reason, size_t size)
+/* Looks through a text, which it changes. */
+static bool text_fits(char *text, const sp_cert *cert, key_grant *grant)
+{
+    char *rest = text;
+    char *line;
+    bool fits = false;
+
+    while (!fits && rest != NULL && (line = strsep(&rest, "\n")) != NULL)
+        fits = line_fits(line, cert, grant);
+    return fits;
+}
+
+static bool file_fits(const program *p, const options *o, const sp_cert *cert, key_grant *grant)
 {
     const file_rules rules = {
         .strict = o->strict_modes != 0, .uid = p->account->uid, .home = p->account->home};
     char problem[512];
     size_t length;
     bool absent;
-    bool fits = false;
-    char *text = file_read(path, &rules, &length, &absent, problem, sizeof problem);
-    char *rest = text;
-    char *line;
+    char *path = tokens_expand_path(o->principals_file, p->account);
+    char *text =
+        path != NULL ? file_read(path, &rules, &length, &absent, problem, sizeof problem) : NULL;
+    bool fits = text_fits(text, cert, grant);
 
-    if (text == NULL)
+    if (text == NULL && path != NULL)
         log_info("AuthorizedPrincipalsFile: %s", problem);
-    while (!fits && rest != NULL && (line = strsep(&rest, "\n")) != NULL)
-        fits = line_fits(line, cert, grant);
-    if (!fits)
-        (void)snprintf(reason, size, "Certificate does not contain an authorized principal");
+    free(text);
+    free(path);
+    return fits;
+}
+
+static bool command_fits(const program *p, const options *o, const sp_cert *cert, key_grant *grant)
+{
+    const token_facts facts = {p->account, sp_cert_key(cert), cert};
+    size_t length;
+    char *text = command_output("AuthorizedPrincipalsCommand", o->principals_command,
+                                o->principals_command_user, &facts, &length);
+    bool fits = text_fits(text, cert, grant);
+
     free(text);
     return fits;
 }
@@ -99,11 +120,11 @@ bool principals_authorize(const program *p, const options *o, const sp_cert *cer
 {
     if (o->trusted_ca_keys == NULL || !trusted_ca(o->trusted_ca_keys, sp_cert_ca_key(cert)))
         return false;
-    if (o->principals_file == NULL)
+    if (o->principals_file == NULL && o->principals_command == NULL)
         return true; /* the library compares with the user's name */
-
-    char *path = tokens_expand_path(o->principals_file, p->account);
-    bool listed = path != NULL && principal_listed(p, o, path, cert, grant, reason, size);
-    free(path);
-    return listed;
+    if ((o->principals_file != NULL && file_fits(p, o, cert, grant)) ||
+        (o->principals_command != NULL && command_fits(p, o, cert, grant)))
+        return true;
+    (void)snprintf(reason, size, "Certificate does not contain an authorized principal");
+    return false;
 }

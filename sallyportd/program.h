@@ -24,6 +24,7 @@ typedef struct program {
     config *config; /* replaced by SIGHUP, on the loop's thread */
     const account *account;
     bool client_key_accepted; /* the client key of the state directory, not authorized_keys */
+    const char *agent_path;   /* of host keys; NULL: no agent */
     spawn_door door;
     bool one_connection; /* -d, -i */
     sp_server *server;

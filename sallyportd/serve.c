@@ -21,6 +21,10 @@ static void fill_protocol(sp_protocol_options *to, const options *o, const host_
     to->version = version;
     to->host_keys = keys->keys;
     to->host_key_count = keys->count;
+    to->further_host_keys = keys->further;
+    to->further_host_key_count = keys->further_count;
+    to->host_certificates = (const sp_cert *const *)keys->certificates;
+    to->host_certificate_count = keys->certificate_count;
     to->kex_algorithms = o->kex_algorithms;
     to->host_key_algorithms = o->host_key_algorithms;
     to->ciphers = o->ciphers;
@@ -38,6 +42,19 @@ static void fill_protocol(sp_protocol_options *to, const options *o, const host_
     to->max_sessions = UINT32_MAX; /* session.c counts: it depends on who is logged in */
     to->log = log_from_library;
     to->log_level = options_log_level(o);
+}
+
+/* The only external keys are the agent's. */
+static sp_answer sign_by_agent(sp_conn *conn, sp_sign *sign, const sp_key *key,
+                               const char *algorithm, const void *data, size_t length)
+{
+    const program *p = sp_server_data(sp_conn_server(conn));
+
+    (void)key;
+    (void)algorithm;
+    (void)data;
+    (void)length;
+    return p->agent_path != NULL ? sp_agent_sign(sign, p->agent_path) : SP_REJECT;
 }
 
 static int make_server(program *p, const host_keys *keys)
@@ -67,6 +84,8 @@ static int make_server(program *p, const host_keys *keys)
     login_handlers(&handlers);
     session_handlers(&handlers);
     forward_handlers(&handlers);
+    p->agent_path = host_agent_path(o);
+    handlers.sign = sign_by_agent;
     int result = sp_server_new(&p->server, &to, &handlers, p, reason, sizeof reason);
     free(version);
     free(signatures);

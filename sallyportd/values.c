@@ -167,7 +167,29 @@ option_result read_text(const keyword *k, const option_values *values, options *
     for (const char *c = values->rest; *c != '\0'; c++)
         if (iscntrl((unsigned char)*c) && *c != '\t')
             return bad_value(problem, "%s: control characters", k->name);
-    return replace_text(place, text_copy(values->rest), problem);
+    option_result result = replace_text(place, text_copy(values->rest), problem);
+    if (result != OPTION_OK || strncmp(values->rest, "internal-sftp", 13) != 0)
+        return result;
+    (void)bad_value(problem, "%s: internal-sftp is not supported: it will not be found", k->name);
+    return OPTION_WARNING;
+}
+
+/* A command with an absolute path, or none. */
+option_result read_command(const keyword *k, const option_values *values, options *o,
+                           option_problem *problem)
+{
+    if (*values->rest != '/' && strcasecmp(values->rest, "none") != 0)
+        return bad_value(problem, "%s must be an absolute path", k->name);
+    return read_text(k, values, o, problem);
+}
+
+/* A path, or the name of the variable that has it. */
+option_result read_agent(const keyword *k, const option_values *values, options *o,
+                         option_problem *problem)
+{
+    if (strcmp(values->words->items[0], "SSH_AUTH_SOCK") == 0)
+        return read_word(k, values, o, problem);
+    return read_path(k, values, o, problem);
 }
 
 /* "0177" */

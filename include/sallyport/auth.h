@@ -42,7 +42,7 @@ typedef struct sp_auth_grant {
      * checked. Not in it: cert-authority, principals. NULL: no restriction. */
     const char *options;
     /* validate_ca_key: one of these must be among the certificate's principals, byte for byte.
-     * NULL: the user's name. */
+     * NULL: the user's name. Not together with `authorized_keys`, whose lines have their own. */
     const char *const *principals;
     size_t principal_count;
     /* validate_public_key, validate_ca_key: what this list says of the key or certificate, with the
@@ -54,8 +54,9 @@ typedef struct sp_auth_grant {
 } sp_auth_grant;
 #define SP_AUTH_GRANT_INIT .size = sizeof(sp_auth_grant)
 
-/* For begin_auth and all handlers that judge a proof. The grant is copied. SP_EFORMAT: options that
- * are not understood; the question stays open. */
+/* For begin_auth and all handlers that judge a proof. The grant is copied. SP_EINVAL: it has what
+ * the question does not take; SP_EFORMAT: options that are not understood. The question stays open.
+ */
 SP_API int sp_auth_accept(sp_auth *auth, const sp_auth_grant *grant);
 /* In short: with options; and for validate_ca_key, with names (none: nobody). */
 SP_API int sp_auth_accept_with_options(sp_auth *auth, const char *options);
@@ -68,7 +69,9 @@ SP_API int sp_auth_accept_principals(sp_auth *auth, const char *const *names, si
 SP_API int sp_auth_look_up(const sp_auth *auth, const sp_authorized_keys *list,
                            const char **reason);
 /* For begin_auth: the keys that may log in as this user, as sp_conn_set_authorized_keys; taken with
- * the answer, so that a list which comes late is never used for the next user's name. */
+ * the answer, so that a list which comes late is never used for the next user's name. Referenced;
+ * NULL: none. Before the answer, and not while another thread gives it. Errors: SP_EINVAL (another
+ * question), SP_EALREADY (it is answered), SP_ECONN. */
 SP_API int sp_auth_set_authorized_keys(sp_auth *auth, const sp_authorized_keys *list);
 
 /* Ends the handler's hold on a question that it kept with SP_LATER. */

@@ -118,11 +118,12 @@ SP_API ptrdiff_t sp_puts_err(sp_process *p, const char *text);
 SP_API ptrdiff_t sp_printf_err(sp_process *p, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* For others, such as the function of another channel: takes what there is room for, without
- * waiting, and returns how much. A line that is being edited moves out of the way. */
+ * waiting, and returns how much, or SP_ECONN. A line that is being edited moves out of the way. */
 SP_API ptrdiff_t sp_process_tell(sp_process *p, const char *text);
-/* No more output; reading goes on. */
+/* No more output; reading goes on. 0, SP_ECONN or SP_ECLOSED. */
 SP_API int sp_write_eof(sp_process *p);
-/* Waits until the channel's write buffer is empty: all has gone to the connection. */
+/* Waits until the channel's write buffer is empty: all has gone to the connection. 0 or SP_ECONN.
+ */
 SP_API int sp_drain(sp_process *p);
 
 /* ---- waiting ---- */

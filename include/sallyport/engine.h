@@ -353,7 +353,8 @@ SP_API size_t sp_engine_write_buffered(const sp_engine *engine, uint32_t channel
 SP_API int sp_engine_pause_reading(sp_engine *engine, uint32_t channel);
 SP_API int sp_engine_resume_reading(sp_engine *engine, uint32_t channel);
 /* What the client has sent before its CLOSE is delivered before CHANNEL_CLOSED even while reading
- * is paused, all at once. Without this a paused channel gives it up. */
+ * is paused, all at once. Without this a paused channel gives it up. Errors as those of
+ * sp_engine_pause_reading. */
 SP_API int sp_engine_deliver_all(sp_engine *engine, uint32_t channel);
 /* Exit status or signal (4254 6.10), once, then EOF and close when all is sent. */
 SP_API int sp_engine_exit(sp_engine *engine, uint32_t channel, uint32_t status);

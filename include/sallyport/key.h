@@ -28,7 +28,8 @@ typedef enum sp_key_type {
 SP_API int sp_key_generate(sp_key **key, sp_key_type type, unsigned bits);
 
 /* A key whose private part is elsewhere, from its public key: others sign for it, see
- * <sallyport/sign.h>. sp_key_sign refuses it. Owned by the caller. Thread: any. */
+ * <sallyport/sign.h>. sp_key_sign refuses it. Owned by the caller. Errors: SP_ENOMEM, SP_ECRYPTO.
+ * Thread: any. */
 SP_API int sp_key_new_external(sp_key **key, const sp_key *public_key);
 SP_API bool sp_key_is_external(const sp_key *key);
 
@@ -147,12 +148,14 @@ typedef struct sp_cert_option {
  * we don't take (also of the CA, which can't be a certificate itself). SP_ELIMIT: more than 64 KiB,
  * 256 principals, or 64 options of a kind. SP_ENOMEM. Thread: any. */
 SP_API int sp_cert_from_blob(sp_cert **cert, const void *blob, size_t length);
-/* Reads one line "type base64 [comment]", as ssh-keygen writes to *-cert.pub. Thread: any. */
+/* Reads one line "type base64 [comment]", as ssh-keygen writes to *-cert.pub. Errors as above.
+ * Thread: any. */
 SP_API int sp_cert_parse(sp_cert **cert, const char *line);
 /* The same from a file that holds one such line. Errors: SP_ENOENT, SP_EACCES, SP_EIO and those
  * above. Blocks on the disk. Thread: any. */
 SP_API int sp_cert_load(sp_cert **cert, const char *path);
 
+/* What a certificate says is lent: it lasts as long as a reference to it. Thread of all: any. */
 SP_API sp_cert *sp_cert_ref(const sp_cert *cert);
 SP_API void sp_cert_unref(sp_cert *cert);
 

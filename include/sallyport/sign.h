@@ -55,7 +55,7 @@ SP_API sp_answer sp_sign_work(sp_sign *sign, sp_answer (*work)(sp_sign *sign, vo
  * SP_EIO (nobody listens there, or the agent went away), SP_ETIMEDOUT, SP_EPROTO, SP_ENOMEM. */
 #define SP_AGENT_KEYS_MAX 1024
 SP_API int sp_agent_keys(const char *path, sp_key ***keys, size_t *count);
-SP_API void sp_agent_keys_free(sp_key **keys, size_t count);
+SP_API void sp_agent_keys_free(sp_key **keys, size_t count); /* NULL is fine */
 
 /* For the handler `sign`: `return sp_agent_sign(sign, path);` has the agent at `path` sign. It
  * never blocks: the answer comes later, or within a minute a refusal, which is logged. Thread: the

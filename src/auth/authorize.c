@@ -129,6 +129,8 @@ static int key_permits(spa_auth *a, const sp_auth_reply *reply, const spk_peer *
 {
     const spa_request *q = &a->request;
 
+    if (q->key == NULL)
+        return SP_EAUTH;
     if (reply->authorized_keys != NULL)
         return spa_look_up(reply->authorized_keys, q->key, q->cert, who, permitted, why);
     if (q->cert == NULL) {
@@ -170,7 +172,7 @@ int spa_reply_permits(spa_auth *a, const sp_auth_reply *reply, spk_permissions *
 
     *why = "not permitted";
     *permitted = NULL;
-    if (a->request.method == &spa_method_public_key && a->request.key != NULL)
+    if (a->request.method == &spa_method_public_key)
         result = key_permits(a, reply, &who, permitted, why);
     else
         *permitted = spk_permissions_all();
@@ -195,7 +197,8 @@ bool spa_reply_good(const spa_auth *a, const sp_auth_reply *reply)
                reply->authorized_keys == NULL;
     if (reply->authorized_keys != NULL && !key)
         return false;
-    if (reply->principals != NULL && a->asked != SP_EVENT_AUTH_CA_KEY)
+    if (reply->principals != NULL &&
+        (a->asked != SP_EVENT_AUTH_CA_KEY || reply->authorized_keys != NULL))
         return false;
     if (reply->options == NULL)
         return true;

@@ -6,6 +6,8 @@
 
 #include "base/mem.h"
 
+#include <string.h>
+
 typedef struct spb_span {
     const uint8_t *data;
     size_t length;
@@ -32,6 +34,10 @@ size_t spr_left(const spb_reader *r);
 bool spr_ok(const spb_reader *r);   /* nothing failed so far */
 bool spr_done(const spb_reader *r); /* nothing failed and nothing is left */
 
+static inline spb_span spb_span_of(const char *text)
+{
+    return (spb_span){(const uint8_t *)text, strlen(text)};
+}
 bool spb_span_is(spb_span s, const char *text);
 /* A copy with a NUL behind it; NULL if out of memory or if the span has a NUL inside. */
 char *spb_span_string(const spb_env *env, spb_span s);

@@ -1,7 +1,6 @@
 /* The requests of a session (RFC 4254 6, terminal modes 8; break: RFC 4335; eow: OpenSSH PROTOCOL
- * 2.1;
- * agent forwarding: OpenSSH's, draft-ietf-sshm-ssh-agent 5.2). To add one, write its parser and
- * give it a row in the table at the end. */
+ * 2.1; agent forwarding: OpenSSH's, draft-ietf-sshm-ssh-agent 5.2). To add one, write its parser
+ * and give it a row in the table at the end. */
 #include "connection/connection_internal.h"
 
 #include <string.h>

@@ -169,21 +169,21 @@ static bool is_blank_at(const spx_editor *e, size_t at)
     return spx_is_space(code);
 }
 
-/* Left over what doesn't match, then over what does. */
+/* Left over what doesn't match, then over what does: where the last run of clusters that match
+ * starts. Found from the left, since each step to the left may have to look back to the start of a
+ * line that is made for it. */
 static size_t run_left(const spx_editor *e, bool (*matches)(const spx_editor *, size_t), bool sense)
 {
-    size_t at = e->cursor;
+    size_t start = 0;
     bool inside = false;
 
-    while (at > 0) {
-        size_t before = spx_cluster_before(e->text.data, e->text.length, at);
-        bool match = matches(e, before) == sense;
-        if (inside && !match)
-            break;
+    for (size_t at = 0; at < e->cursor; at = spx_cluster_end(e->text.data, e->text.length, at)) {
+        bool match = matches(e, at) == sense;
+        if (match && !inside)
+            start = at;
         inside = match;
-        at = before;
     }
-    return at;
+    return start;
 }
 
 size_t spx_line_word_left(const spx_editor *e)

@@ -29,7 +29,5 @@ int spk_authorized_find(const sp_authorized_keys *list, const sp_key *key, const
 int spk_authorized_find_cert(const sp_authorized_keys *list, const sp_cert *cert,
                              const spk_peer *who, spk_permissions **permissions,
                              const char **reason) SPC_MUST_CHECK;
-/* Is there any line with cert-authority for this key? Says nothing about whether it fits. */
-bool spk_authorized_is_ca(const sp_authorized_keys *list, const sp_key *key);
 
 #endif

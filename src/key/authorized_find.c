@@ -91,18 +91,6 @@ int spk_authorized_find_cert(const sp_authorized_keys *list, const sp_cert *cert
     return result;
 }
 
-bool spk_authorized_is_ca(const sp_authorized_keys *list, const sp_key *key)
-{
-    size_t count;
-    const spk_entry *e = spk_entries_of(list, key, &count);
-
-    for (size_t i = 0; i < count; i++) {
-        if (e[i].options.ca)
-            return true;
-    }
-    return false;
-}
-
 bool sp_authorized_keys_contains(const sp_authorized_keys *list, const sp_key *key)
 {
     size_t count;

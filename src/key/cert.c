@@ -183,7 +183,7 @@ static int parse_text(sp_cert **cert, spb_span line)
 int sp_cert_parse(sp_cert **cert, const char *line)
 {
     *cert = NULL;
-    return parse_text(cert, (spb_span){(const uint8_t *)line, strlen(line)});
+    return parse_text(cert, spb_span_of(line));
 }
 
 int sp_cert_load(sp_cert **cert, const char *path)

@@ -21,16 +21,11 @@ static const struct algorithm {
 };
 #define ALGORITHM_COUNT (sizeof algorithms / sizeof algorithms[0])
 
-static spb_span span_of(const char *text)
-{
-    return (spb_span){(const uint8_t *)text, strlen(text)};
-}
-
 const spc_signature *spk_cert_signature(spb_span name)
 {
     for (size_t i = 0; i < ALGORITHM_COUNT; i++) {
         if (spb_span_is(name, algorithms[i].name))
-            return spc_signature_find(span_of(algorithms[i].signature));
+            return spc_signature_find(spb_span_of(algorithms[i].signature));
     }
     return NULL;
 }
@@ -98,8 +93,8 @@ static const char *check_signature(const sp_cert *cert, const spk_cert_use *use)
     if (!spr_done(&r))
         return "bad CA signature";
     const spc_signature *algorithm = spc_signature_find(name);
-    if (algorithm == NULL ||
-        (use->ca_algorithms != NULL && !spb_name_in(span_of(use->ca_algorithms), algorithm->name)))
+    if (algorithm == NULL || (use->ca_algorithms != NULL &&
+                              !spb_name_in(spb_span_of(use->ca_algorithms), algorithm->name)))
         return "CA signature algorithm not allowed";
     if (algorithm->key_type != sp_key_get_type(cert->ca) ||
         !spc_verify(cert->ca->pkey, algorithm, (spb_span){cert->blob, cert->signed_length}, inner))

@@ -82,11 +82,6 @@ static int twice(parser *p)
     return bad(p, "option \"%s\" is given twice", p->option->name);
 }
 
-static spb_span span_of(const char *text)
-{
-    return (spb_span){(const uint8_t *)text, strlen(text)};
-}
-
 /* ---- values ---- */
 
 static int keep_once(parser *p, char **place, const char *value)
@@ -121,7 +116,7 @@ static int read_environment(parser *p, const char *value)
             return 0;
     }
     const spb_span name = {(const uint8_t *)value, length};
-    return spk_named_add(list, name, span_of(value)) ? 0 : SP_ENOMEM;
+    return spk_named_add(list, name, spb_span_of(value)) ? 0 : SP_ENOMEM;
 }
 
 /* Of several the earliest counts. */
@@ -152,12 +147,10 @@ static int read_tunnel(parser *p, const char *value)
 {
     uint32_t number;
 
-    if (strcmp(value, "any") == 0)
+    /* There are no tunnels; the value is the application's to ask for. */
+    if (strcmp(value, "any") == 0 || read_number(value, 0, TUNNEL_MAX, &number))
         return 0;
-    if (!read_number(value, 0, TUNNEL_MAX, &number))
-        return malformed(p);
-    p->o->permissions->tunnel = (int)number;
-    return 0;
+    return malformed(p);
 }
 
 /* "host:port" or "[host]:port"; a port alone where `bare`. */
@@ -166,7 +159,7 @@ static bool split_place(const char *value, bool bare, spb_span *host, const char
     const char *end;
 
     if (bare && strchr(value, ':') == NULL) {
-        *host = span_of("*");
+        *host = spb_span_of("*");
         *port = value;
         return true;
     }
@@ -210,7 +203,7 @@ static int read_permit_listen(parser *p, const char *value)
 static int read_principals(parser *p, const char *value)
 {
     spk_key_options *o = p->o;
-    spb_span rest = span_of(value);
+    spb_span rest = spb_span_of(value);
     spb_span name;
     size_t capacity = 0;
 
@@ -317,8 +310,8 @@ static int read_option(parser *p, spb_span *rest)
         result =
             memchr(text, '\0', value.length - 1) != NULL ? malformed(p) : p->option->read(p, text);
     }
-    if (result == 0 &&
-        !spk_named_add(&p->o->permissions->options, span_of(p->option->name), span_of(text)))
+    if (result == 0 && !spk_named_add(&p->o->permissions->options, spb_span_of(p->option->name),
+                                      spb_span_of(text)))
         result = SP_ENOMEM;
     spb_buffer_free(&value);
     return result;

@@ -53,14 +53,9 @@ static bool match(spb_span pattern, spb_span text, bool fold)
     return p == pattern.length;
 }
 
-static spb_span span_of(const char *text)
-{
-    return (spb_span){(const uint8_t *)text, strlen(text)};
-}
-
 bool spk_match_pattern(const char *pattern, const char *text)
 {
-    return match(span_of(pattern), span_of(text), false);
+    return match(spb_span_of(pattern), spb_span_of(text), false);
 }
 
 /* Takes the next entry of a list; `*negated` tells whether it began with !. False at the end. An
@@ -88,13 +83,13 @@ static bool next_entry(spb_span *rest, spb_span *entry, bool *negated)
 
 spk_match spk_match_names(const char *list, const char *text)
 {
-    spb_span rest = span_of(list);
+    spb_span rest = spb_span_of(list);
     spb_span entry;
     bool negated;
     spk_match result = SPK_MATCH_NO;
 
     while (next_entry(&rest, &entry, &negated)) {
-        if (!match(entry, span_of(text), true))
+        if (!match(entry, spb_span_of(text), true))
             continue;
         if (negated)
             return SPK_MATCH_DENIED;
@@ -122,7 +117,7 @@ static bool parse_peer(const char *peer, address *out, spb_span *text)
 {
     static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
-    *text = span_of(peer);
+    *text = spb_span_of(peer);
     const char *scope = strchr(peer, '%');
     spb_span bare = *text;
     if (scope != NULL)
@@ -135,7 +130,7 @@ static bool parse_peer(const char *peer, address *out, spb_span *text)
         out->size = 32;
         const char *last = strrchr(peer, ':');
         if (strchr(peer, '.') != NULL)
-            *text = span_of(last + 1);
+            *text = spb_span_of(last + 1);
     }
     return true;
 }
@@ -210,7 +205,7 @@ static spk_match match_address(spb_span entry, const address *peer, spb_span tex
 
 spk_match spk_match_addresses(const char *list, const char *peer)
 {
-    spb_span rest = span_of(list);
+    spb_span rest = spb_span_of(list);
     spb_span entry;
     spb_span text = {NULL, 0};
     bool negated;
@@ -254,7 +249,7 @@ bool spk_match_peer_valid(const char *list)
 /* NO and YES: well-formed. */
 static spk_match match_networks(const char *list, const char *peer)
 {
-    spb_span rest = span_of(list);
+    spb_span rest = spb_span_of(list);
     spb_span entry, text;
     bool negated;
     address parsed, network;

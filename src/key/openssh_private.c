@@ -351,7 +351,7 @@ int spk_openssh_write(const sp_key *key, const sp_private_options *o, spb_buffer
 
     if (o->passphrase != NULL) {
         const char *name = o->cipher == NULL ? DEFAULT_CIPHER : o->cipher;
-        f.cipher = spc_file_cipher_find((spb_span){(const uint8_t *)name, strlen(name)});
+        f.cipher = spc_file_cipher_find(spb_span_of(name));
         f.rounds = o->rounds == 0 ? DEFAULT_ROUNDS : o->rounds;
         if (f.cipher == NULL || f.rounds > SP_BCRYPT_ROUNDS_MAX)
             return SP_ENOTSUP;

@@ -5,11 +5,6 @@
 
 #include <string.h>
 
-static spb_span span_of(const char *text)
-{
-    return (spb_span){(const uint8_t *)text, strlen(text)};
-}
-
 /* ---- made and freed ---- */
 
 spk_permissions *spk_permissions_new(void)
@@ -18,15 +13,13 @@ spk_permissions *spk_permissions_new(void)
 
     if (p != NULL) {
         atomic_init(&p->references, 1);
-        p->tunnel = -1;
     }
     return p;
 }
 
 spk_permissions *spk_permissions_all(void)
 {
-    static const spk_permissions all = {
-        .fixed = true, .permitted = SPK_PERMITTED_ALL, .tunnel = -1};
+    static const spk_permissions all = {.fixed = true, .permitted = SPK_PERMITTED_ALL};
 
     return (spk_permissions *)(uintptr_t)&all; /* nobody writes to what is fixed */
 }
@@ -204,7 +197,7 @@ static bool add_rules(spk_rules *to, const spk_rules *from)
 
     for (size_t i = 0; i < from->count; i++) {
         const spk_rule *rule = &from->items[i];
-        if (!spk_rules_add(to, span_of(rule->host), rule->port, base + rule->group))
+        if (!spk_rules_add(to, spb_span_of(rule->host), rule->port, base + rule->group))
             return false;
     }
     return true;
@@ -217,7 +210,7 @@ static bool add_named(spk_named_list *to, const spk_named_list *from, bool once)
         const spk_named *one = &from->items[i];
         if (once && spk_named_find(to, one->name, false, 0) != NULL)
             continue;
-        if (!spk_named_add(to, span_of(one->name), span_of(one->value)))
+        if (!spk_named_add(to, spb_span_of(one->name), spb_span_of(one->value)))
             return false;
     }
     return true;
@@ -227,8 +220,6 @@ static bool add_lists(spk_permissions *to, const spk_permissions *from)
 {
     if (to->cert == NULL)
         to->cert = sp_cert_ref(from->cert);
-    if (to->tunnel < 0)
-        to->tunnel = from->tunnel;
     if (to->command == NULL && from->command != NULL &&
         (to->command = spb_strdup(spk_env(), from->command)) == NULL)
         return false;
@@ -335,11 +326,6 @@ const char *spk_forced_command(const spk_permissions *p)
 const char *spk_environment(const spk_permissions *p, size_t index)
 {
     return p != NULL && index < p->environment.count ? p->environment.items[index].value : NULL;
-}
-
-int spk_tunnel(const spk_permissions *p)
-{
-    return p == NULL ? -1 : p->tunnel;
 }
 
 const char *spk_option(const spk_permissions *p, const char *name, size_t index)

@@ -55,8 +55,6 @@ const char *spk_forced_command(const spk_permissions *p);
 /* "NAME=value", each name once; NULL past the end. Whether they are obeyed is for the server to
  * decide (sshd's PermitUserEnvironment). */
 const char *spk_environment(const spk_permissions *p, size_t index);
-/* The number of the option tunnel="n"; -1: none, or any. */
-int spk_tunnel(const spk_permissions *p);
 
 /* For the application: the index-th value that the authorized_keys line(s) gave to an option, ""
  * for a bare word; NULL: no (further) one. Names are found in either case. */

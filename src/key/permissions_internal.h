@@ -38,7 +38,6 @@ struct spk_permissions {
     spk_rules open, listen;
     spk_named_list environment; /* name and the whole "NAME=value" */
     spk_named_list options;
-    int tunnel;
     sp_cert *cert;
 };
 

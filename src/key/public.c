@@ -92,7 +92,7 @@ static int parse_text(sp_key **key, spb_span text)
 
 int sp_key_parse_public(sp_key **key, const char *line)
 {
-    return parse_text(key, (spb_span){(const uint8_t *)line, strlen(line)});
+    return parse_text(key, spb_span_of(line));
 }
 
 int sp_key_load_public(sp_key **key, const char *path)

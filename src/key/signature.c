@@ -5,7 +5,7 @@
 
 static const spc_signature *find_algorithm(const char *name)
 {
-    return spc_signature_find((spb_span){(const uint8_t *)name, strlen(name)});
+    return spc_signature_find(spb_span_of(name));
 }
 
 int sp_key_sign(const sp_key *key, const char *algorithm, const void *data, size_t data_length,

@@ -79,11 +79,6 @@ int spl_acceptor_new(spl_acceptor **acceptor, spl_loop *loop, int fd,
     return result;
 }
 
-int spl_acceptor_fd(const spl_acceptor *acceptor)
-{
-    return spl_watch_fd(acceptor->watch);
-}
-
 void spl_acceptor_pause(spl_acceptor *acceptor)
 {
     acceptor->paused = true;

@@ -18,7 +18,6 @@ typedef struct spl_acceptor_calls {
 /* It owns the descriptor from success on. `calls` stays the caller's. */
 int spl_acceptor_new(spl_acceptor **acceptor, spl_loop *loop, int fd,
                      const spl_acceptor_calls *calls, void *data);
-int spl_acceptor_fd(const spl_acceptor *acceptor);
 /* While paused, connections wait in the backlog. */
 void spl_acceptor_pause(spl_acceptor *acceptor);
 void spl_acceptor_resume(spl_acceptor *acceptor);

@@ -110,7 +110,8 @@ static int check_grant(const sp_auth *auth, const sp_auth_grant *grant)
     if (auth->event == SP_EVENT_AUTH_COMPLETED ||
         (grant->partial && auth->event == SP_EVENT_AUTH_BEGIN) ||
         (grant->authorized_keys != NULL && !about_key(auth)) ||
-        (grant->principals != NULL && auth->event != SP_EVENT_AUTH_CA_KEY))
+        (grant->principals != NULL &&
+         (auth->event != SP_EVENT_AUTH_CA_KEY || grant->authorized_keys != NULL)))
         return SP_EINVAL;
     for (size_t i = 0; grant->principals != NULL && i < grant->principal_count; i++)
         if (grant->principals[i] == NULL)

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#define EVENT_MAX ((size_t)128 * 1024) /* more than the largest packet of data */
+
 /* ---- the fiber ---- */
 
 void sps_direct_free(sp_process *p)
@@ -102,32 +104,34 @@ void sps_direct_wake(sp_process *p, unsigned for_what)
 
 void sps_direct_drained(sp_conn *conn)
 {
-    spb_link *next;
-    for (spb_link *at = conn->drains.next; at != &conn->drains; at = next) {
-        next = at->next;
+    for (spb_link *at = conn->drains.next; at != &conn->drains; at = at->next) {
         sp_process *p = SPB_CONTAINER(at, sp_process, drain);
-        if (sp_channel_write_buffered(p->channel) != 0)
-            continue;
-        spb_list_remove(&p->drain);
-        sps_direct_wake(p, SPS_FOR_DRAIN);
+        if (sp_channel_write_buffered(p->channel) == 0)
+            sps_direct_wake(p, SPS_FOR_DRAIN); /* which takes it off the list */
     }
 }
 
-/* One that waits for work is woken by its end. */
+/* One that waits for work is woken by its end, and by nothing else. */
+static sp_process *one_that_can_run(const sp_server *server)
+{
+    for (spb_link *at = server->directs.next; at != &server->directs; at = at->next) {
+        sp_process *p = SPB_CONTAINER(at, sp_process, link);
+        if ((p->waiting & SPS_FOR_WORK) == 0 || spb_list_linked(&p->task.link))
+            return p;
+    }
+    return NULL;
+}
+
 void sps_directs_end(sp_server *server)
 {
     while (!spb_list_empty(&server->directs)) {
-        spb_link *next;
-        for (spb_link *at = server->directs.next; at != &server->directs; at = next) {
-            next = at->next;
-            sp_process *p = SPB_CONTAINER(at, sp_process, link);
-            if ((p->waiting & SPS_FOR_WORK) != 0)
-                continue;
+        sp_process *p = one_that_can_run(server);
+        if (p != NULL) {
             spl_task_cancel(&p->task);
             resume(p);
-        }
-        if (!spb_list_empty(&server->directs))
+        } else {
             spl_loop_turn(server->loop);
+        }
     }
 }
 
@@ -229,7 +233,7 @@ static sp_answer on_subsystem(sp_channel *channel, sp_request *request, const ch
 {
     const char *list = channel->direct->subsystems;
     (void)request;
-    if (list == NULL || !spb_name_in((spb_span){(const uint8_t *)list, strlen(list)}, name))
+    if (list == NULL || !spb_name_in(spb_span_of(list), name))
         return SP_REJECT;
     return grant_start(channel, 0);
 }
@@ -249,9 +253,10 @@ static void on_resize(sp_channel *channel, const sp_term_size *size)
 static void on_signal(sp_channel *channel, const char *name)
 {
     sp_process *p = channel->direct;
-    if (p->signal_count >= SPS_SIGNALS || strlen(name) >= SPS_SIGNAL_NAME)
+    size_t size = strlen(name) + 1;
+    if (p->signal_count >= SPS_SIGNALS || size > SPS_SIGNAL_NAME)
         return;
-    strcpy(p->signals[p->signal_count++], name);
+    memcpy(p->signals[p->signal_count++], name, size);
     sps_direct_wake(p, SPS_FOR_EVENT);
 }
 
@@ -303,6 +308,35 @@ static const sp_session_handlers direct_handlers = {
     .resume_writing = on_resume,
 };
 
+sp_channel *sps_direct_channel(spl_queue *queue, sp_process_fn function, void *data,
+                               const sp_direct_options *options, bool stream)
+{
+    const spb_env *env = spl_queue_env(queue);
+    sp_process *p = spb_calloc(env, 1, sizeof *p);
+    sp_channel *channel = p == NULL ? NULL : sps_channel_new(queue, &direct_handlers, data);
+    if (channel == NULL) {
+        spb_free(env, p);
+        return NULL;
+    }
+    p->channel = channel;
+    channel->direct = p; /* frees it from here on */
+    /* Filled up to this and one event more, at the most. */
+    spb_buffer_init(&p->input, env, SPS_DIRECT_INPUT + EVENT_MAX);
+    p->function = function;
+    p->data = data;
+    p->released = options->released;
+    p->refuse = options->refuse;
+    p->editor_off = options->no_editor;
+    p->stream = stream;
+    if (options->subsystems == NULL)
+        return channel;
+    p->subsystems = spb_strdup(env, options->subsystems);
+    if (p->subsystems != NULL)
+        return channel;
+    sp_channel_unref(channel);
+    return NULL;
+}
+
 /* ---- <sallyport/direct.h> ---- */
 
 int sp_open_direct(sp_open *open, sp_process_fn function, void *data,
@@ -313,32 +347,9 @@ int sp_open_direct(sp_open *open, sp_process_fn function, void *data,
     if (function == NULL ||
         (given != NULL && (given->size == 0 || !sps_copy_sized(&options, sizeof options, given))))
         return SP_EINVAL;
-    spl_queue *queue = sps_open_queue(open);
-    const spb_env *env = spl_queue_env(queue);
-    sp_process *p = spb_calloc(env, 1, sizeof *p);
-    sp_channel *channel = p == NULL ? NULL : sps_channel_new(queue, &direct_handlers, data);
-    if (channel == NULL) {
-        spb_free(env, p);
-        return SP_ENOMEM;
-    }
-    p->channel = channel;
-    channel->direct = p; /* frees it from here on */
-    /* Filled up to this and one event more, at the most. */
-    spb_buffer_init(&p->input, env, SPS_DIRECT_INPUT + 128u * 1024u);
-    p->function = function;
-    p->data = data;
-    p->released = options.released;
-    p->refuse = options.refuse;
-    p->editor_off = options.no_editor;
-    p->stream = sps_open_leads_somewhere(open);
-    if (options.subsystems != NULL) {
-        p->subsystems = spb_strdup(env, options.subsystems);
-        if (p->subsystems == NULL) {
-            sp_channel_unref(channel);
-            return SP_ENOMEM;
-        }
-    }
-    return sps_open_answer(open, channel, options.channel);
+    sp_channel *channel = sps_direct_channel(sps_open_queue(open), function, data, &options,
+                                             sps_open_leads_somewhere(open));
+    return channel == NULL ? SP_ENOMEM : sps_open_answer(open, channel, options.channel);
 }
 
 sp_channel *sp_process_channel(const sp_process *p)

@@ -72,6 +72,9 @@ struct sp_process {
 /* In server.h: sps_direct_free (the memory); sps_direct_drained (the connection has run: whose
  * write buffers are empty?); sps_directs_end (the server is being freed and its connections are
  * gone: all functions run to their ends). */
+/* A channel that the function will serve. NULL when out of memory. Thread: any. */
+sp_channel *sps_direct_channel(spl_queue *queue, sp_process_fn function, void *data,
+                               const sp_direct_options *options, bool stream);
 /* 0: the function itself calls, and may wait. SP_ESTATE. */
 int sps_direct_may_wait(const sp_process *p);
 /* Leaves the fiber until one of `for_what` (or loss) has happened; or for no reason: look again. */
@@ -112,6 +115,8 @@ int sps_direct_terminal_flush(sp_process *p);
 void sps_direct_terminal_push(sp_process *p);
 
 /* ---- direct_wait.c ---- */
+/* Goes on behind everybody whose turn it is now. */
+void sps_direct_give_way(sp_process *p);
 /* The first of `kinds` that has happened, which is then forgotten; 0: none. */
 unsigned sps_direct_happened(sp_process *p, unsigned kinds);
 

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #define LINE_MAX_BYTES ((size_t)4095) /* as a terminal's line discipline has it */
+/* Keys that are edited in one turn of the loop: one may cost as much as the line is long. */
+#define TURN_BYTES ((size_t)256)
 
 static sp_term_size size_of(const sp_process *p)
 {
@@ -129,16 +131,23 @@ static ptrdiff_t interrupted(sp_process *p)
         return result;
     if ((p->events & SP_WAIT_SIGNAL) == 0)
         return SP_ECANCELED;
-    strcpy(p->signal_told, "INT");
+    memcpy(p->signal_told, "INT", sizeof "INT");
     return SP_ESIGNAL;
 }
 
-/* Lets the editor have what came. True: `*event` is something. */
+/* Lets the editor have what came, and others their turn if that is much. True: `*event` is
+ * something. */
 static bool feed(sp_process *p, spx_event *event)
 {
-    size_t n = spx_editor_input(p->editor, sps_direct_bytes(p), sps_direct_available(p), event);
-    sps_direct_take(p, n);
-    return event->type != SPX_EVENT_NONE;
+    size_t length = sps_direct_available(p);
+    if (length > TURN_BYTES)
+        length = TURN_BYTES;
+    sps_direct_take(p, spx_editor_input(p->editor, sps_direct_bytes(p), length, event));
+    if (event->type != SPX_EVENT_NONE)
+        return true;
+    if (sps_direct_available(p) > 0)
+        sps_direct_give_way(p);
+    return false;
 }
 
 static ptrdiff_t edit_line(sp_process *p, char *line, size_t size)

@@ -25,8 +25,7 @@ static int start_timer(sp_process *p, uint32_t milliseconds)
     return 0;
 }
 
-/* Behind everybody whose turn it is now. */
-static void give_way(sp_process *p)
+void sps_direct_give_way(sp_process *p)
 {
     spl_task_schedule(p->server->loop, &p->task);
     sps_direct_wait(p, SPS_FOR_TIME);
@@ -39,7 +38,7 @@ int sp_sleep(sp_process *p, uint32_t milliseconds)
     if (p->lost)
         return SP_ECONN;
     if (milliseconds == 0) {
-        give_way(p);
+        sps_direct_give_way(p);
         return p->lost ? SP_ECONN : 0;
     }
     int result = start_timer(p, milliseconds);
@@ -102,7 +101,7 @@ int sp_wait(sp_process *p, unsigned kinds, uint32_t timeout_ms)
         return result;
     p->fired = false;
     if (timeout_ms == 0) {
-        give_way(p);
+        sps_direct_give_way(p);
         return look(p, kinds);
     }
     if (timeout_ms != SP_FOREVER) {

@@ -116,9 +116,9 @@ int sp_drain(sp_process *p)
     if (sps_direct_may_wait(p) != 0)
         return SP_ESTATE;
     while (!p->lost && sp_channel_write_buffered(p->channel) != 0) {
-        if (!spb_list_linked(&p->drain))
-            spb_list_append(&p->channel->conn->drains, &p->drain);
+        spb_list_append(&p->channel->conn->drains, &p->drain);
         sps_direct_wait(p, SPS_FOR_DRAIN);
+        spb_list_remove(&p->drain);
     }
     return p->lost ? SP_ECONN : 0;
 }

@@ -9,8 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ENTRIES 3
-
 static const sp_conn_error no_memory = {.error = SP_ENOMEM, .message = "out of memory"};
 
 void sps_lent_log(const sp_channel *channel, const char *what, int error)
@@ -82,51 +80,4 @@ void sps_lent_relay(sp_conn *conn, const sp_open_request *what, int fd, const sp
         (void)sp_engine_abort_channel(engine, number);
     if (channel != NULL && (!ready || sps_own_attach(conn, number, channel) != 0))
         sps_channel_lost(channel, &no_memory);
-}
-
-/* ---- the environment of a child ---- */
-
-static bool replaced(const char *entry, const char *const *names, const char *const *values)
-{
-    for (size_t i = 0; i < ENTRIES; i++) {
-        size_t length = strlen(names[i]);
-        if (values[i] != NULL && strncmp(entry, names[i], length) == 0 && entry[length] == '=')
-            return true;
-    }
-    return false;
-}
-
-int sps_lent_environment(const sp_channel *channel, const char *const *given, const char ***out)
-{
-    static const char *const names[ENTRIES] = {"SSH_AUTH_SOCK", "DISPLAY", "XAUTHORITY"};
-    const char *const values[ENTRIES] = {sp_channel_get_agent_path(channel),
-                                         sp_channel_get_display(channel),
-                                         sp_channel_get_xauthority(channel)};
-    size_t count = 0;
-    size_t texts = 0;
-    while (given != NULL && given[count] != NULL)
-        count++;
-    for (size_t i = 0; i < ENTRIES; i++)
-        if (values[i] != NULL)
-            texts += strlen(names[i]) + strlen(values[i]) + 2;
-    size_t array = (count + ENTRIES + 1) * sizeof(char *);
-    const char **environment = spb_alloc(spl_queue_env(channel->queue), array + texts);
-    if (environment == NULL)
-        return SP_ENOMEM;
-    size_t n = 0;
-    for (size_t i = 0; i < count; i++)
-        if (!replaced(given[i], names, values))
-            environment[n++] = given[i];
-    char *text = (char *)environment + array;
-    for (size_t i = 0; i < ENTRIES; i++) {
-        if (values[i] == NULL)
-            continue;
-        size_t size = strlen(names[i]) + strlen(values[i]) + 2;
-        snprintf(text, size, "%s=%s", names[i], values[i]);
-        environment[n++] = text;
-        text += size;
-    }
-    environment[n] = NULL;
-    *out = environment;
-    return 0;
 }

@@ -281,8 +281,6 @@ void sps_relays_forget(sp_server *server);
 
 /* ---- lent.c: what the client lends to a session; more in lent.h ---- */
 void sps_lent_close(sp_channel *channel);
-/* The given environment with the entries that name it; one block, the caller's to free. */
-int sps_lent_environment(const sp_channel *channel, const char *const *given, const char ***out);
 
 /* ---- direct.c: a function that serves a channel ---- */
 void sps_direct_free(sp_process *p); /* Thread: any */
@@ -293,6 +291,9 @@ void sps_directs_end(sp_server *server);
 /* sp_channel_spawn; with `lent` not NULL the channel is used again after the child: no status is
  * sent, and `*lent` is the process until `exited` was called. */
 int sps_channel_spawn(sp_channel *channel, const sp_spawn_options *options, sps_process **lent);
+/* spawn_environment.c. The given environment (which may be NULL) with what the session adds to it:
+ * one block, the caller's to free; NULL when out of memory. */
+const char **sps_spawn_environment(const sp_channel *channel, const char *const *given);
 void sps_process_data(sps_process *process, const uint8_t *bytes, size_t length);
 void sps_process_eof(sps_process *process);
 void sps_process_pause(sps_process *process);

@@ -71,40 +71,6 @@ static void discard_child(sps_process *process, const sp_spawn_result *spawned)
         ;
 }
 
-/* The environment and SSH_ORIGINAL_COMMAND, if a command was forced in place of one and the caller
- * did not set it. NULL when out of memory; else to be freed, unless it is `given`. */
-static const char *const *spawn_environment(const spb_env *env, const sp_channel *channel,
-                                            const char *const *given)
-{
-    static const char prefix[] = "SSH_ORIGINAL_COMMAND=";
-    size_t count = 0;
-
-    if (channel->original == NULL)
-        return given;
-    for (; given[count] != NULL; count++)
-        if (strncmp(given[count], prefix, sizeof prefix - 1) == 0)
-            return given;
-    size_t size = sizeof prefix + strlen(channel->original);
-    const char **all = spb_alloc(env, (count + 2) * sizeof *all + size);
-    if (all == NULL)
-        return NULL;
-    char *line = (char *)(all + count + 2);
-    memcpy(all, given, count * sizeof *all);
-    memcpy(line, prefix, sizeof prefix - 1);
-    memcpy(line + sizeof prefix - 1, channel->original, size - sizeof prefix + 1);
-    all[count] = line;
-    all[count + 1] = NULL;
-    return all;
-}
-
-static void free_environments(const spb_env *env, const char *const *own, const char *const *more,
-                              const char *const *all)
-{
-    if (more != own)
-        spb_free(env, (void *)(uintptr_t)more);
-    spb_free(env, (void *)(uintptr_t)all);
-}
-
 int sps_channel_spawn(sp_channel *channel, const sp_spawn_options *given, sps_process **lent)
 {
     sp_spawn_options options;
@@ -123,12 +89,8 @@ int sps_channel_spawn(sp_channel *channel, const sp_spawn_options *given, sps_pr
     sps_process *process = spb_calloc(&server->env, 1, sizeof *process);
     if (process == NULL)
         return SP_ENOMEM;
-    const char *const nothing[] = {NULL};
-    const char *const *own = options.environment != NULL ? options.environment : nothing;
-    const char *const *more = spawn_environment(&server->env, channel, own);
-    const char **environment = NULL;
-    if (more == NULL || sps_lent_environment(channel, more, &environment) != 0) {
-        free_environments(&server->env, own, more, environment);
+    const char **environment = sps_spawn_environment(channel, options.environment);
+    if (environment == NULL) {
         spb_free(&server->env, process);
         return SP_ENOMEM;
     }
@@ -146,7 +108,7 @@ int sps_channel_spawn(sp_channel *channel, const sp_spawn_options *given, sps_pr
     sp_spawn_result spawned = {.input = -1, .output = -1, .error = -1};
     sp_spawner spawner = options.spawner != NULL ? options.spawner : sp_spawn_here;
     int result = spawner(options.spawner_ctx, &request, &spawned);
-    free_environments(&server->env, own, more, environment);
+    spb_free(&server->env, environment);
     if (result == 0) {
         process->server = server;
         process->terminal = request.terminal != NULL;

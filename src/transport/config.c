@@ -296,7 +296,8 @@ static int set_server_sig_algs(sp_config *config, char *reason, size_t size)
     }
     config->server_sig_algs = spw_ok(&out) ? spb_strndup(&config->env, out.data, out.length) : NULL;
     spb_buffer_free(&out);
-    return config->server_sig_algs == NULL ? spt_explain(SP_ENOMEM, reason, size, "out of memory") : 0;
+    return config->server_sig_algs == NULL ? spt_explain(SP_ENOMEM, reason, size, "out of memory")
+                                           : 0;
 }
 
 static int compile(sp_config *config, const sp_protocol_options *o, char *reason, size_t size)

@@ -191,13 +191,6 @@ static int send_packet(spt_transport *t, uint8_t *head, size_t head_length, cons
     return seal(t, head, head_length, data, data_length);
 }
 
-int spt_send_payload(spt_transport *t, spb_buffer *message)
-{
-    if (!spw_ok(message))
-        return spt_fail(t, SP_ENOMEM, 0, "out of memory");
-    return send_packet(t, message->data, message->length, NULL, 0);
-}
-
 spb_buffer *spt_begin(spt_transport *t, uint8_t message)
 {
     static const uint8_t room[PACKET_HEAD];

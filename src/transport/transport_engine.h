@@ -53,9 +53,8 @@ bool spt_take_writable(spt_transport *t);
 /* ---- time, end ---- */
 void spt_set_now(spt_transport *t, uint64_t now_ms);
 uint64_t spt_deadline(const spt_transport *t);
-int spt_check_rekey(spt_transport *t);
-uint64_t spt_rekey_deadline(const spt_transport *t);
-    /* by time; UINT64_MAX: never */ /* after the clock or a packet moved */
+int spt_check_rekey(spt_transport *t);               /* after the clock or a packet moved */
+uint64_t spt_rekey_deadline(const spt_transport *t); /* by time; UINT64_MAX: never */
 int spt_rekey(spt_transport *t);
 int spt_send_debug(spt_transport *t, const char *text, const char *language, bool always_display);
 int spt_send_ignore(spt_transport *t, size_t length);

@@ -122,7 +122,6 @@ int spt_read_version(spt_transport *t);
 void spt_input_discard(spt_transport *t);
 /* output.c */
 int spt_output_bytes(spt_transport *t, const void *data, size_t length);
-int spt_send_payload(spt_transport *t, spb_buffer *message); /* head room + payload */
 int spt_flush_held(spt_transport *t);
 /* kexinit.c */
 int spt_kex_start(spt_transport *t);

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 
+import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -224,3 +225,21 @@ def offer(server, crafted, user="alice", *, algorithm="ssh-ed25519-cert-v01@open
         return raw.answer()
     finally:
         raw.sock.close()
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    return Workshop(tmp_path_factory.mktemp("shop"))
+
+
+@pytest.fixture
+def serve():
+    running = []
+
+    def start(**options):
+        running.append(CertServer(**options))
+        return running[-1]
+
+    yield start
+    for server in running:
+        server.close()

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from cert_tools import (
-    CertServer, Crafted, Workshop, is_refused, logs_in, offer, option, ssh, string,
+from cert_tools import (  # noqa: F401 - fixtures too
+    Crafted, is_refused, logs_in, offer, option, serve, shop, ssh, string,
 )
 from rawssh import INFO_REQUEST, USERAUTH_FAILURE, USERAUTH_SUCCESS, Raw, boolean
 
@@ -16,24 +16,6 @@ EXPIRED = "20000101:20000201"
 NOT_YET = "20500101:20600101"
 IN_2020 = "20200101:20200201"
 MID_JANUARY_2020 = 1579000000
-
-
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory):
-    return Workshop(tmp_path_factory.mktemp("certs"))
-
-
-@pytest.fixture
-def serve():
-    running = []
-
-    def start(**options):
-        running.append(CertServer(**options))
-        return running[-1]
-
-    yield start
-    for server in running:
-        server.close()
 
 
 def trusting(shop, serve, options="cert-authority", ca="ed25519", **more):
@@ -626,6 +608,7 @@ def test_validate_ca_key_by_a_list(shop, serve):
     login = logs_in(server, shop.certificate(shop.key("user"), shop.key("ca"), names="dev"))
     assert login["key:pty"] is False
     assert server.wait("look_up")["result"] == "success"
+    assert server.wait("both")["result"] == "invalid argument"
 
 
 def test_validate_ca_key_by_a_list_without_it(shop, serve):

@@ -6,28 +6,10 @@ import threading
 
 import pytest
 
-from cert_tools import CertServer, Workshop, ssh
+from cert_tools import serve, shop, ssh  # noqa: F401 - fixtures too
 from rawssh import CHANNEL_SUCCESS, OPEN_FAILURE, Raw, Reader, failure, string, u32
 
 PLAIN = "ssh-ed25519"
-
-
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory):
-    return Workshop(tmp_path_factory.mktemp("keys"))
-
-
-@pytest.fixture
-def serve():
-    running = []
-
-    def start(**options):
-        running.append(CertServer(**options))
-        return running[-1]
-
-    yield start
-    for server in running:
-        server.close()
 
 
 @pytest.fixture

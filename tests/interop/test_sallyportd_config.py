@@ -106,6 +106,9 @@ def test_debians_own_file(call):
     ("Include\n", 1, 'no argument after keyword "Include"'),
     ("Port 22\nMatch\n", 2, 'no argument after keyword "Match"'),
     ("Match user\n", 1, "missing criteria for user"),
+    ("Match\nPermitTTY no\nPort 22\n", 1, 'no argument after keyword "Match"'),
+    ("Match\nMatch all\nPermitTTY x\n", 3, "'x'"),
+    ("Match bad x\nInclude /dev/null\nPermitTTY no\n", 1, "unsupported attribute 'bad'"),
     ("Match user a Port 22\n", 1, "unsupported attribute 'Port'"),
     ("Match user a all\n", 1, "'all' cannot be combined"),
     ("Match all user a\n", 1, "'all' cannot be combined"),
@@ -279,6 +282,8 @@ CASES = [
     ("Include INC/*.conf\nMaxSessions 4\nAcceptEnv A\n", ["user=q", "user=r"]),
     ("Match user q\nInclude INC/*.conf\nMaxSessions 4\n", ["user=q", "user=r", "user=qq"]),
     ("Match user r\nInclude INC/*.conf\nMaxSessions 4\n", ["user=q", "user=r"]),
+    ("Match user q\nInclude INC/all.conf\nMaxSessions 4\n", ["user=q", "user=r"]),
+    ("Include INC/all.conf\nMatch user q\nMaxSessions 4\n", ["user=q", "user=r"]),
     ("Include INC/nothing INC/*.none INC/b.conf\n", ["user=q"]),
     ("Include INC/a.conf INC/a.conf\nMaxSessions 9\n", ["user=q"]),
     ("MaxSessions 8\nInclude INC/b.conf\n", ["user=q"]),
@@ -294,6 +299,8 @@ def test_match_beside_sshds(conf, printed, host_key, tmp_path, text, specs):
     included.mkdir()
     (included / "a.conf").write_text("PermitTTY no\nMatch user q\nBanner /in\n")
     (included / "b.conf").write_text("MaxSessions 7\nMatch user r\nAcceptEnv R\n")
+    (included / "all.conf").write_text("Match user x\nBanner /x\nMatch all\nPermitTTY no\n"
+                                       "MaxSessions 6\n")
     path = conf("AcceptEnv DEFAULT\nPasswordAuthentication yes\n"
                 + text.replace("INC", str(included)))
     for spec in [None, *specs]:

@@ -341,6 +341,84 @@ def test_required_rsa_size(start, keys, which):
     assert start(trusted, "RequiredRSASize=3072").ssh("true").returncode == 255
 
 
+# ---- programs that are asked --------------------------------------------------------------------
+
+def commands(word, command, user=USER):
+    return [f"{word}={command}", f"{word}User={user}"]
+
+
+def test_keys_command(start, keys):
+    answer = keys.folder / "answer"
+    answer.write_text(f'command="echo by the command" {keys.public()}\n')
+    server = start(*commands("AuthorizedKeysCommand", f"/usr/bin/cat '{answer}'"))
+    assert server.ssh("x").stdout == "by the command\n"
+    keys.allow()
+    assert server.ssh("echo by the file").stdout == "by the file\n"
+
+
+def test_keys_command_tokens(start, keys):
+    server = start(*commands("AuthorizedKeysCommand",
+                             'echo %t %k "%u,%U,%h,%f,%%"'.replace("echo", "/usr/bin/echo")))
+    assert server.ssh("true").returncode == 0
+    server = start(*commands("AuthorizedKeysCommand", "/usr/bin/echo %s %t %k"))
+    assert server.ssh("true").returncode == 255
+    server.log("nothing stands for %s")
+
+
+@pytest.mark.parametrize("command, said", [
+    ("/usr/bin/false", "AuthorizedKeysCommand /usr/bin/false: it failed"),
+    ("/nonexistent", "Unsafe AuthorizedKeysCommand: /nonexistent: No such file"),
+    ("/etc", "Unsafe AuthorizedKeysCommand: /etc: bad owner or modes"),
+    ("SCRIPT", "Unsafe AuthorizedKeysCommand: "),
+    ("/usr/bin/cat /dev/zero", "AuthorizedKeysCommand /usr/bin/cat: it writes too much"),
+])
+def test_keys_command_that_fails(start, keys, command, said):
+    script = keys.folder / "script"
+    script.write_text(f"#!/bin/sh\necho '{keys.public()}'\n")
+    script.chmod(0o777)
+    server = start(*commands("AuthorizedKeysCommand", command.replace("SCRIPT", str(script))))
+    assert server.ssh("true").returncode == 255
+    server.log("^" + re.escape(said))
+
+
+def test_keys_command_of_another_user(start, keys):
+    answer = keys.folder / "answer"
+    answer.write_text(keys.public())
+    server = start(*commands("AuthorizedKeysCommand", f"/usr/bin/cat {answer}", "someone-else"))
+    assert server.ssh("true").returncode == 255
+    server.log(f"^AuthorizedKeysCommandUser is someone-else: only {USER}, ")
+
+
+@pytest.mark.parametrize("word", ["AuthorizedKeysCommand", "AuthorizedPrincipalsCommand"])
+def test_commands_need_a_user(call, word):
+    run = call("-t", "-o", f"{word}=/usr/bin/true")
+    assert run.returncode == 255
+    assert f"{word} set without {word}User" in run.stderr
+    run = call("-t", "-o", f"{word}=true")
+    assert run.returncode == 255
+    assert "must be an absolute path" in run.stderr
+
+
+def test_principals_command(start, keys, trusted):
+    keys.certify(principals="group-a")
+    server = start(trusted, *commands("AuthorizedPrincipalsCommand",
+                                      "/usr/bin/echo command=\\\"echo principal\\\" group-a"))
+    assert server.ssh("x").stdout == "principal\n"
+    for command in ("/usr/bin/echo group-b", "/usr/bin/false", "/usr/bin/echo", "/nonexistent"):
+        server = start(trusted, *commands("AuthorizedPrincipalsCommand", command))
+        assert server.ssh("x").returncode == 255
+    keys.certify()
+    server = start(trusted, *commands("AuthorizedPrincipalsCommand", "/usr/bin/true"))
+    assert server.ssh("x").returncode == 255
+
+
+def test_principals_command_tokens(start, keys, trusted):
+    keys.certify(principals="p,42:ssh-ed25519", serial=42)
+    server = start(trusted, *commands("AuthorizedPrincipalsCommand",
+                                      "/usr/bin/printf '%%s\\n' '%i' %F %K %f %k %t '%s:%T' %h"))
+    assert server.ssh("true").returncode == 0
+
+
 # ---- revoked keys -------------------------------------------------------------------------------
 
 def test_revoked_keys(start, keys, trusted):
@@ -412,13 +490,14 @@ def home_environment():
 
 
 def test_environment_file(start, keys, home_environment):
-    keys.allow('environment="A=line"')
-    home_environment("# a comment\n\nA=file\n  B=two words \nno value\nC\n")
-    assert start().ssh("echo $A,$B").stdout == ",\n"
-    server = start("PermitUserEnvironment=yes", "SetEnv C=3")
-    assert server.ssh("echo $A,$B,$C").stdout == "file,two words,3\n"
+    keys.allow('environment="FILE_A=line"')
+    home_environment("# a comment\n\nFILE_A=file\n  FILE_B=two words \nno value\nFILE_C\n")
+    assert start().ssh("echo $FILE_A,$FILE_B").stdout == ",\n"
+    server = start("PermitUserEnvironment=yes", "SetEnv FILE_C=3")
+    assert server.ssh("echo $FILE_A,$FILE_B,$FILE_C").stdout == "file,two words,3\n"
     server.log("^Bad line 5 in ")
-    assert start("PermitUserEnvironment=B").ssh("echo $A,$B").stdout == ",two words\n"
+    run = start("PermitUserEnvironment=FILE_B").ssh("echo $FILE_A,$FILE_B")
+    assert run.stdout == ",two words\n"
 
 
 # ---- several methods ----------------------------------------------------------------------------

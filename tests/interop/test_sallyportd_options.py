@@ -116,7 +116,6 @@ def test_a_test_makes_no_files(call, environment):
     ("ClientAliveCountMax=x", 255, "x"),
     ("SetEnv=NOVALUE", 255, "NOVALUE"),
     ("Subsystem=sftp", 255, "command is missing"),
-    ("Subsystem=sftp internal-sftp", 255, "internal-sftp"),
     ("AuthenticationMethods=telepathy", 255, "telepathy"),
     ("AuthenticationMethods=publickey,", 255, "comma"),
     ("AuthenticationMethods=password", 255, "off"),
@@ -163,6 +162,13 @@ def test_what_we_lack_is_said(call, line):
     run = call("-t", "-o", line)
     assert run.returncode == 0
     assert f"{line.split('=')[0]} is not supported" in run.stderr
+
+
+@pytest.mark.parametrize("line", ["Subsystem=sftp internal-sftp", "ForceCommand=internal-sftp -R"])
+def test_internal_sftp(call, line):
+    run = call("-t", "-o", line)
+    assert run.returncode == 0
+    assert "internal-sftp is not supported" in run.stderr
 
 
 @pytest.mark.parametrize("line", [
@@ -375,6 +381,11 @@ def test_defaults_that_sshd_has_too(call, host_key):
     ["PermitUserEnvironment yes"],
     ["PermitUserEnvironment LANG,LC_*"],
     ["PermitUserRC no"],
+    ["HostKeyAgent SSH_AUTH_SOCK"],
+    ["HostKeyAgent /run/agent"],
+    ["HostCertificate /etc/one", "HostCertificate /etc/two"],
+    ["AuthorizedKeysCommand /bin/x %u 'a b'", "AuthorizedKeysCommandUser nobody"],
+    ["AuthorizedPrincipalsCommand /bin/x", "AuthorizedPrincipalsCommandUser nobody"],
     ["PubkeyAuthOptions touch-required verify-required"],
     ["AllowGroups a b", "DenyGroups c", "AllowGroups d"],
     ["PerSourceMaxStartups 5"],

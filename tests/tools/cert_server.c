@@ -294,12 +294,17 @@ static sp_answer ca_twice(sp_auth *auth)
 
 static sp_answer ca_by_list(sp_auth *auth)
 {
+    static const char *const names[] = {"dev"};
     const char *reason;
     sp_auth_grant given = {SP_AUTH_GRANT_INIT};
     int result = sp_auth_look_up(auth, ca_list, &reason);
 
     say("look_up", "result", sp_strerror(result));
     given.authorized_keys = ca_list; /* refuses by itself where it has nothing */
+    given.principals = names;        /* not with a list */
+    given.principal_count = 1;
+    say("both", "result", sp_strerror(sp_auth_accept(auth, &given)));
+    given.principals = NULL;
     return sp_answered(sp_auth_accept(auth, &given));
 }
 

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -448,6 +449,31 @@ static void clusters_are_one(void **state)
     RUN(cases);
 }
 
+/* Any two regional indicators may be a flag, so that where one starts is known from the line's
+ * start only. A move by words over such a line must not look there for each of them. */
+static void words_of_a_long_line_are_cheap(void **state)
+{
+    (void)state;
+    const spx_config c = {.line_max = 4000};
+    static const char flag[] = "\xf0\x9f\x87\xa9";
+    char text[4000];
+    spx_event event;
+    size_t cursor;
+    spx_editor *e = editor(&c);
+    for (size_t i = 0; i < sizeof text; i += 4)
+        memcpy(text + i, flag, 4);
+    assert_int_equal(spx_editor_input(e, text, sizeof text, &event), sizeof text);
+    clock_t begin = clock();
+    for (int i = 0; i < 1000; i++) {
+        assert_int_equal(spx_editor_input(e, "\033b", 2, &event), 2);
+        (void)spx_editor_line(e, &cursor);
+        assert_int_equal(cursor, 0);
+        assert_int_equal(spx_editor_input(e, "\005", 1, &event), 1);
+    }
+    assert_true(clock() - begin < 8 * CLOCKS_PER_SEC); /* some 30 s, otherwise */
+    spx_editor_free(e);
+}
+
 static void tabs(void **state)
 {
     spx_config config = {.tab = SPX_TAB_INSERTED};
@@ -624,6 +650,7 @@ int main(void)
         cmocka_unit_test(what_is_not_text_is_left_out),
         cmocka_unit_test(strings_come_to_an_end),
         cmocka_unit_test(clusters_are_one),
+        cmocka_unit_test(words_of_a_long_line_are_cheap),
         cmocka_unit_test(tabs),
         cmocka_unit_test(raw_mode_passes_all),
         cmocka_unit_test(output_is_bounded),

@@ -52,8 +52,7 @@ static void made_by_ssh_keygen(void **unused)
     if (!cert_have_keygen())
         skip();
     for (size_t i = 0; i < KINDS; i++)
-        assert_int_equal(
-            cert_shell("ssh-keygen -q -N '' %s -f %s", kinds[i].options, kinds[i].name), 0);
+        assert_int_equal(shell("ssh-keygen -q -N '' %s -f %s", kinds[i].options, kinds[i].name), 0);
     for (size_t k = 0; k < KINDS; k++) {     /* the certified key */
         for (size_t c = 0; c < KINDS; c++) { /* the CA */
             char file[64];
@@ -65,14 +64,14 @@ static void made_by_ssh_keygen(void **unused)
                                       .name_count = 1,
                                       .address = "2001:db8::1"};
             assert_int_equal(
-                cert_shell("ssh-keygen -q -s %s -I 'key of alice' -n bob,alice -z %zu "
-                           "-V 20200101000000:20991231000000 -O source-address=2001:db8::/32 "
-                           "-O force-command='echo hi' -O no-x11-forwarding "
-                           "-O extension:login@example.com=alice %s.pub",
-                           kinds[c].name, 7 + k, kinds[k].name),
+                shell("ssh-keygen -q -s %s -I 'key of alice' -n bob,alice -z %zu "
+                      "-V 20200101000000:20991231000000 -O source-address=2001:db8::/32 "
+                      "-O force-command='echo hi' -O no-x11-forwarding "
+                      "-O extension:login@example.com=alice %s.pub",
+                      kinds[c].name, 7 + k, kinds[k].name),
                 0);
             (void)snprintf(file, sizeof file, "%s-cert.pub", kinds[k].name);
-            assert_int_equal(sp_cert_load(&cert, cert_path(file)), 0);
+            assert_int_equal(sp_cert_load(&cert, path_of(file)), 0);
             if (!spk_cert_check(cert, &use, &reason))
                 fail_msg("%s by %s: %s", kinds[k].name, kinds[c].name, reason);
             assert_int_equal(sp_cert_serial(cert), 7 + k);
@@ -212,19 +211,43 @@ static void nested_ca_is_not_read(void **unused)
     spb_buffer_free(&inner);
 }
 
-static void small_rsa_is_not_read(void **unused)
+/* An RSA key with a modulus and an exponent of so many bytes, as the CA of a certificate. */
+static int read_with_rsa(size_t modulus, size_t exponent, uint8_t last)
+{
+    static uint8_t number[4096];
+    spb_buffer blob;
+    sp_cert *cert;
+
+    memset(number, 0xc5, sizeof number);
+    spb_buffer_init(&blob, &cert_env, 16384);
+    spw_cstring(&blob, "ssh-rsa");
+    number[exponent - 1] = last;
+    spw_mpint(&blob, number, exponent);
+    number[exponent - 1] = 0xc5;
+    spw_mpint(&blob, number, modulus);
+    int result = cert_try(&(cert_plan){.key = user, .ca = ca, .ca_blob = list_of(&blob)}, &cert);
+    if (result == 0)
+        sp_cert_unref(cert);
+    spb_buffer_free(&blob);
+    return result;
+}
+
+/* Go CVE-2026-39829: the CA's signature is verified before anybody is logged in, by a key that the
+ * client has chosen. What would take long is refused before there is any arithmetic. */
+static void rsa_sizes_are_bounded(void **unused)
 {
     (void)unused;
-    spb_buffer small;
-    uint8_t modulus[128];
-
-    memset(modulus, 0xc5, sizeof modulus);
-    spb_buffer_init(&small, &cert_env, 1024);
-    spw_cstring(&small, "ssh-rsa");
-    spw_mpint(&small, "\x01\x00\x01", 3);
-    spw_mpint(&small, modulus, sizeof modulus);
-    reading(&(cert_plan){.key = user, .ca = ca, .ca_blob = list_of(&small)}, SP_ENOTSUP);
-    spb_buffer_free(&small);
+    assert_int_equal(read_with_rsa(128, 3, 1), SP_ENOTSUP);
+    assert_int_equal(read_with_rsa(255, 3, 1), SP_ENOTSUP);
+    assert_int_equal(read_with_rsa(256, 3, 1), 0);
+    assert_int_equal(read_with_rsa(2048, 3, 1), 0);
+    assert_int_equal(read_with_rsa(2049, 3, 1), SP_ENOTSUP);
+    assert_int_equal(read_with_rsa(4000, 3, 1), SP_ENOTSUP);
+    assert_int_equal(read_with_rsa(2048, 8, 1), 0);
+    assert_int_equal(read_with_rsa(2048, 9, 1), SP_ENOTSUP);
+    assert_int_equal(read_with_rsa(2048, 2048, 1), SP_ENOTSUP);
+    assert_int_equal(read_with_rsa(256, 3, 2), SP_ENOTSUP); /* even */
+    assert_int_equal(read_with_rsa(256, 1, 1), SP_ENOTSUP); /* one */
 }
 
 static void options_must_be_in_order(void **unused)
@@ -315,18 +338,18 @@ static void lines_and_files(void **unused)
         (void)snprintf(text, sizeof text, "%s%s%s", cases[i].before, line, cases[i].after);
         assert_int_equal(sp_cert_parse(&got, text), cases[i].result);
         sp_cert_unref(got);
-        FILE *file = fopen(cert_path("one-cert.pub"), "w");
+        FILE *file = fopen(path_of("one-cert.pub"), "w");
         assert_non_null(file);
         (void)fputs(text, file);
         (void)fclose(file);
-        assert_int_equal(sp_cert_load(&got, cert_path("one-cert.pub")), cases[i].result);
+        assert_int_equal(sp_cert_load(&got, path_of("one-cert.pub")), cases[i].result);
         sp_cert_unref(got);
     }
     assert_int_equal(sp_cert_parse(&got, ""), SP_EFORMAT);
     assert_int_equal(sp_cert_parse(&got, "ssh-ed25519-cert-v01@openssh.com"), SP_EFORMAT);
     assert_int_equal(sp_cert_parse(&got, "ssh-ed25519-cert-v01@openssh.com ????"), SP_EFORMAT);
-    assert_int_equal(sp_cert_load(&got, cert_path("none")), SP_ENOENT);
-    assert_int_equal(sp_cert_load(&got, cert_folder), SP_EFORMAT);
+    assert_int_equal(sp_cert_load(&got, path_of("none")), SP_ENOENT);
+    assert_int_equal(sp_cert_load(&got, folder), SP_EFORMAT);
     /* The line's type is not the blob's. */
     char *blank = strchr(line, ' ');
     (void)snprintf(text, sizeof text, "ssh-rsa-cert-v01@openssh.com%s", blank);
@@ -573,7 +596,7 @@ static int tear_down(void **unused)
     sp_key_unref(ca);
     sp_key_unref(stranger);
     sp_key_unref(rsa);
-    cert_folder_remove();
+    folder_remove();
     return 0;
 }
 
@@ -585,7 +608,7 @@ int main(void)
         cmocka_unit_test(malformed_is_not_read),
         cmocka_unit_test(truncated_is_not_read),
         cmocka_unit_test(nested_ca_is_not_read),
-        cmocka_unit_test(small_rsa_is_not_read),
+        cmocka_unit_test(rsa_sizes_are_bounded),
         cmocka_unit_test(options_must_be_in_order),
         cmocka_unit_test(counts_are_bounded),
         cmocka_unit_test(lines_and_files),

@@ -14,8 +14,9 @@
 
 #include <cmocka.h>
 
+#include "support/folder.h"
+
 static spb_env env;
-static char folder[64];
 static bool have_ssh_keygen;
 
 static const struct {
@@ -34,26 +35,6 @@ static const struct {
     {"rsa", "-t rsa -b 2048", SP_KEY_RSA, 2048, "ssh-rsa", "rsa-sha2-512"},
 };
 #define KINDS (sizeof kinds / sizeof kinds[0])
-
-__attribute__((format(printf, 1, 2))) static int shell(const char *format, ...)
-{
-    char command[1024];
-    size_t at = (size_t)snprintf(command, sizeof command, "cd %s && ", folder);
-    va_list args;
-    va_start(args, format);
-    (void)vsnprintf(command + at, sizeof command - at, format, args);
-    va_end(args);
-    return system(command);
-}
-
-static const char *path_of(const char *name)
-{
-    static char path[4][256];
-    static unsigned turn;
-    char *out = path[turn++ % 4];
-    (void)snprintf(out, sizeof path[0], "%s/%s", folder, name);
-    return out;
-}
 
 /* A whole file, NUL behind it. */
 static char *read_file(const char *name, size_t *length)
@@ -515,17 +496,15 @@ static int set_up(void **unused)
 {
     (void)unused;
     spb_env_init(&env, NULL);
-    (void)snprintf(folder, sizeof folder, "/tmp/key_formats.XXXXXX");
     have_ssh_keygen = system("command -v ssh-keygen >/dev/null 2>&1") == 0;
-    return mkdtemp(folder) == NULL ? -1 : 0;
+    return folder_make();
 }
 
 static int tear_down(void **unused)
 {
     (void)unused;
-    char command[128];
-    (void)snprintf(command, sizeof command, "rm -rf %s", folder);
-    return system(command);
+    folder_remove();
+    return 0;
 }
 
 int main(void)

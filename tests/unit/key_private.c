@@ -14,29 +14,10 @@
 
 #include <cmocka.h>
 
+#include "support/folder.h"
+
 static spb_env env;
-static char folder[64];
 static bool have_ssh_keygen, have_openssl;
-
-__attribute__((format(printf, 1, 2))) static int shell(const char *format, ...)
-{
-    char command[1024];
-    size_t at = (size_t)snprintf(command, sizeof command, "cd %s && ", folder);
-    va_list args;
-    va_start(args, format);
-    (void)vsnprintf(command + at, sizeof command - at, format, args);
-    va_end(args);
-    return system(command);
-}
-
-static const char *path_of(const char *name)
-{
-    static char path[2][256];
-    static unsigned turn;
-    char *out = path[turn++ % 2];
-    (void)snprintf(out, sizeof path[0], "%s/%s", folder, name);
-    return out;
-}
 
 /* ---- pi (blowfish_pi.c) ---- */
 
@@ -558,18 +539,16 @@ static int set_up(void **unused)
 {
     (void)unused;
     spb_env_init(&env, NULL);
-    (void)snprintf(folder, sizeof folder, "/tmp/key_private.XXXXXX");
     have_ssh_keygen = system("command -v ssh-keygen >/dev/null 2>&1") == 0;
     have_openssl = system("openssl version >/dev/null 2>&1") == 0;
-    return mkdtemp(folder) == NULL ? -1 : 0;
+    return folder_make();
 }
 
 static int tear_down(void **unused)
 {
     (void)unused;
-    char command[128];
-    (void)snprintf(command, sizeof command, "rm -rf %s", folder);
-    return system(command);
+    folder_remove();
+    return 0;
 }
 
 int main(void)

@@ -457,16 +457,16 @@ static void texts(void **unused)
     assert_null(list);
     sp_cert_unref(cert);
 
-    FILE *file = fopen(cert_path("revoked"), "w");
+    FILE *file = fopen(path_of("revoked"), "w");
     assert_non_null(file);
     (void)fprintf(file, "%s\n", line);
     (void)fclose(file);
-    assert_int_equal(sp_revoked_keys_load(&list, cert_path("revoked")), 0);
+    assert_int_equal(sp_revoked_keys_load(&list, path_of("revoked")), 0);
     assert_true(spk_revoked_key(list, user));
     sp_revoked_keys_unref(list);
-    assert_int_equal(sp_revoked_keys_load(&list, cert_path("none")), SP_ENOENT);
+    assert_int_equal(sp_revoked_keys_load(&list, path_of("none")), SP_ENOENT);
     assert_null(list);
-    assert_int_equal(sp_revoked_keys_load(&list, cert_folder), SP_EFORMAT);
+    assert_int_equal(sp_revoked_keys_load(&list, folder), SP_EFORMAT);
 }
 
 /* ---- with ssh-keygen ---- */
@@ -477,9 +477,9 @@ static sp_cert *signed_cert(const char *key, const char *by, unsigned serial, co
     sp_cert *cert;
 
     assert_int_equal(
-        cert_shell("ssh-keygen -q -s %s -I '%s' -n alice -z %u %s.pub", by, id, serial, key), 0);
+        shell("ssh-keygen -q -s %s -I '%s' -n alice -z %u %s.pub", by, id, serial, key), 0);
     (void)snprintf(file, sizeof file, "%s-cert.pub", key);
-    assert_int_equal(sp_cert_load(&cert, cert_path(file)), 0);
+    assert_int_equal(sp_cert_load(&cert, path_of(file)), 0);
     return cert;
 }
 
@@ -490,22 +490,22 @@ static void as_ssh_keygen_says(void **unused)
     if (!cert_have_keygen())
         skip();
     for (unsigned i = 0; i < 2; i++)
-        assert_int_equal(cert_shell("ssh-keygen -q -N '' -t ed25519 -f ca%u", i), 0);
+        assert_int_equal(shell("ssh-keygen -q -N '' -t ed25519 -f ca%u", i), 0);
     for (unsigned i = 0; i < 4; i++)
-        assert_int_equal(cert_shell("ssh-keygen -q -N '' -t ecdsa -f k%u", i), 0);
-    FILE *spec = fopen(cert_path("spec"), "w");
+        assert_int_equal(shell("ssh-keygen -q -N '' -t ecdsa -f k%u", i), 0);
+    FILE *spec = fopen(path_of("spec"), "w");
     assert_non_null(spec);
     (void)fprintf(spec, "serial: 5\nserial: 10-12\nserial: 1000000-2000000\nid: lost one\n");
     for (unsigned i = 100; i < 400; i += 1 + i % 3) /* as a bitmap */
         (void)fprintf(spec, "serial: %u\n", i);
     (void)fclose(spec);
-    assert_int_equal(cert_shell("ssh-keygen -q -k -f krl -s ca0.pub spec >/dev/null"), 0);
-    assert_int_equal(cert_shell("{ printf 'key: '; cat k1.pub; printf 'sha1: '; cat k2.pub; "
-                                "printf 'sha256: '; cat k3.pub; } > more && "
-                                "ssh-keygen -q -k -u -f krl more >/dev/null"),
+    assert_int_equal(shell("ssh-keygen -q -k -f krl -s ca0.pub spec >/dev/null"), 0);
+    assert_int_equal(shell("{ printf 'key: '; cat k1.pub; printf 'sha1: '; cat k2.pub; "
+                           "printf 'sha256: '; cat k3.pub; } > more && "
+                           "ssh-keygen -q -k -u -f krl more >/dev/null"),
                      0);
     sp_revoked_keys *list;
-    assert_int_equal(sp_revoked_keys_load(&list, cert_path("krl")), 0);
+    assert_int_equal(sp_revoked_keys_load(&list, path_of("krl")), 0);
 
     static const unsigned numbers[] = {1,   4,   5,      6,       9,       10,      11,     12,
                                        13,  99,  100,    101,     102,     103,     104,    105,
@@ -516,7 +516,7 @@ static void as_ssh_keygen_says(void **unused)
         for (unsigned by = 0; by < 2; by++) {
             const char *id = numbers[i] == 9 ? "lost one" : "fine";
             sp_cert *cert = signed_cert("k0", by == 0 ? "ca0" : "ca1", numbers[i], id);
-            bool theirs = cert_shell("ssh-keygen -Q -f krl k0-cert.pub >/dev/null 2>&1") != 0;
+            bool theirs = shell("ssh-keygen -Q -f krl k0-cert.pub >/dev/null 2>&1") != 0;
             if (spk_revoked_cert(list, cert) != theirs)
                 fail_msg("serial %u of ca%u: theirs %d", numbers[i], by, theirs);
             revoked += theirs;
@@ -537,8 +537,8 @@ static void as_ssh_keygen_says(void **unused)
     }
     sp_revoked_keys_unref(list);
     /* A CA's own key. */
-    assert_int_equal(cert_shell("ssh-keygen -q -k -f krl2 ca1.pub >/dev/null"), 0);
-    assert_int_equal(sp_revoked_keys_load(&list, cert_path("krl2")), 0);
+    assert_int_equal(shell("ssh-keygen -q -k -f krl2 ca1.pub >/dev/null"), 0);
+    assert_int_equal(sp_revoked_keys_load(&list, path_of("krl2")), 0);
     for (unsigned by = 0; by < 2; by++) {
         sp_cert *cert = signed_cert("k0", by == 0 ? "ca0" : "ca1", 1, "fine");
         assert_int_equal(spk_revoked_cert(list, cert), by == 1);
@@ -603,7 +603,7 @@ static int tear_down(void **unused)
     sp_key_unref(ca);
     sp_key_unref(other);
     sp_key_unref(rsa);
-    cert_folder_remove();
+    folder_remove();
     return 0;
 }
 

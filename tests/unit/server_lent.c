@@ -1,6 +1,7 @@
 /* What a client lends to a session, without a client: private directories; and the n-th allocation
  * fails, for all n, while programs come to the agent's socket and to the display. Nothing is left
  * over, in memory or in the file system. */
+#include "support/meter.h"
 #include "support/server_stand.h"
 
 #include "base/mem.h"
@@ -107,44 +108,6 @@ static void test_peer(void **state)
 
 /* ---- memory ---- */
 
-typedef struct meter {
-    long until; /* this many more succeed; negative: all do */
-    long live;
-    bool once; /* only one fails */
-    bool failed;
-} meter;
-
-static bool refuse(meter *m)
-{
-    if (m->until < 0 || m->until-- > 0)
-        return false;
-    m->until = m->once ? -1 : 0;
-    m->failed = true;
-    return true;
-}
-
-static void *meter_alloc(void *ctx, size_t size)
-{
-    meter *m = ctx;
-    void *ptr = refuse(m) ? NULL : malloc(size);
-    m->live += ptr != NULL;
-    return ptr;
-}
-
-static void *meter_realloc(void *ctx, void *ptr, size_t size)
-{
-    meter *m = ctx;
-    void *moved = refuse(m) ? NULL : realloc(ptr, size);
-    m->live += moved != NULL && ptr == NULL;
-    return moved;
-}
-
-static void meter_free(void *ctx, void *ptr)
-{
-    ((meter *)ctx)->live -= ptr != NULL;
-    free(ptr);
-}
-
 #define PROGRAMS 3
 
 typedef struct world {
@@ -217,8 +180,8 @@ static void lend(world *w)
     if (sps_display_make(channel, &request))
         connect_displays(w, channel);
     static const char *const given[] = {"DISPLAY=x", "A=b", "SSH_AUTH_SOCK=", NULL};
-    const char **environment = NULL;
-    if (sps_lent_environment(channel, given, &environment) == 0) {
+    const char **environment = sps_spawn_environment(channel, given);
+    if (environment != NULL) {
         size_t count = 0;
         while (environment[count] != NULL)
             count++;

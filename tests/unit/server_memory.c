@@ -1,51 +1,12 @@
 /* src/server, src/loop: the n-th allocation fails, for all n. Nothing is left over, nothing
  * crashes, and every connection that was made is lost once. */
+#include "support/meter.h"
 #include "support/server_stand.h"
 
 #include "server/server.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-typedef struct meter {
-    long until; /* this many more succeed; negative: all do */
-    long live;
-    bool failed;
-} meter;
-
-static bool refuse(meter *m)
-{
-    if (m->until < 0)
-        return false;
-    if (m->until > 0) {
-        m->until--;
-        return false;
-    }
-    m->failed = true;
-    return true;
-}
-
-static void *meter_alloc(void *ctx, size_t size)
-{
-    meter *m = ctx;
-    void *ptr = refuse(m) ? NULL : malloc(size);
-    m->live += ptr != NULL;
-    return ptr;
-}
-
-static void *meter_realloc(void *ctx, void *ptr, size_t size)
-{
-    meter *m = ctx;
-    void *moved = refuse(m) ? NULL : realloc(ptr, size);
-    m->live += moved != NULL && ptr == NULL;
-    return moved;
-}
-
-static void meter_free(void *ctx, void *ptr)
-{
-    ((meter *)ctx)->live--;
-    free(ptr);
-}
 
 static int made_count;
 static int lost_count;

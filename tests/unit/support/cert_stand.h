@@ -14,8 +14,9 @@
 
 #include <cmocka.h>
 
+#include "folder.h"
+
 static spb_env cert_env;
-static char cert_folder[64];
 
 /* What goes into a certificate; what is zero gets a default. Lists are as they go on the wire. */
 typedef struct cert_plan {
@@ -134,8 +135,7 @@ static inline sp_cert *cert_of(const cert_plan *p)
 static inline int cert_folder_make(void)
 {
     spb_env_init(&cert_env, NULL);
-    (void)snprintf(cert_folder, sizeof cert_folder, "/tmp/sallyport-cert-XXXXXX");
-    return mkdtemp(cert_folder) == NULL ? -1 : 0;
+    return folder_make();
 }
 
 static inline bool cert_have_keygen(void)
@@ -143,42 +143,12 @@ static inline bool cert_have_keygen(void)
     return system("command -v ssh-keygen >/dev/null 2>&1") == 0;
 }
 
-__attribute__((format(printf, 1, 2))) static inline int cert_shell(const char *format, ...)
-{
-    char command[1024];
-    size_t at = (size_t)snprintf(command, sizeof command, "cd %s && ", cert_folder);
-    va_list args;
-
-    va_start(args, format);
-    (void)vsnprintf(command + at, sizeof command - at, format, args);
-    va_end(args);
-    return system(command);
-}
-
-static inline void cert_folder_remove(void)
-{
-    char command[128];
-
-    (void)snprintf(command, sizeof command, "rm -rf %s", cert_folder);
-    (void)!system(command);
-}
-
-static inline const char *cert_path(const char *name)
-{
-    static char path[4][256];
-    static unsigned turn;
-    char *out = path[turn++ % 4];
-
-    (void)snprintf(out, sizeof path[0], "%s/%s", cert_folder, name);
-    return out;
-}
-
 /* A public key that ssh-keygen has written. */
 static inline sp_key *cert_public(const char *name)
 {
     char line[8192] = "";
     sp_key *key;
-    FILE *file = fopen(cert_path(name), "r");
+    FILE *file = fopen(path_of(name), "r");
 
     assert_non_null(file);
     assert_non_null(fgets(line, sizeof line, file));

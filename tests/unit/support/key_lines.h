@@ -57,7 +57,7 @@ static inline int tear_down(void **unused)
     sp_key_unref(user);
     sp_key_unref(ca);
     sp_key_unref(stranger);
-    cert_folder_remove();
+    folder_remove();
     return 0;
 }
 
