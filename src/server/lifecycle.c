@@ -37,7 +37,7 @@ static void part_closed(sp_server *part)
     spl_queue_wake(sp_server_main(part)->queue);
 }
 
-static void closed(sp_server *server)
+static void close_now(sp_server *server)
 {
     server->state = SPS_CLOSED;
     sps_timers_stop(server, false);
@@ -66,7 +66,7 @@ static void look(spl_task *task)
     count_out(server);
     if (atomic_load(&group->busy) == 0 &&
         (sps_is_part(server) || atomic_load(&group->parts_open) == 0))
-        closed(server);
+        close_now(server);
 }
 
 void sps_server_look(sp_server *server)
@@ -149,6 +149,7 @@ int sp_server_run(sp_server *server)
 void sps_server_abort(sp_server *server)
 {
     bool was_closed = server->state == SPS_CLOSED;
+    atomic_store_explicit(&server->serving, false, memory_order_relaxed);
     if (server->state == SPS_RUNNING)
         server->state = SPS_CLOSING;
     sps_listeners_close(server);

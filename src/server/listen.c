@@ -14,7 +14,11 @@ typedef struct listener {
 
 void sps_server_accept(sp_server *server, int fd)
 {
-    if (!sps_server_takes(server) || !sps_place_take(server)) {
+    if (!sps_server_takes(server)) {
+        close(fd);
+        return;
+    }
+    if (!sps_place_take(server)) {
         close(fd);
         sps_count(&server->counters.refused, 1);
         if (server->log_limits)
