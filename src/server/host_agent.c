@@ -1,7 +1,7 @@
 /* Host keys in an ssh-agent (<sallyport/sign.h>): a signing question goes to the agent, whose reply
  * answers it. When the connection ends first, so does the request. */
-#include "loop/agent.h"
 #include "key/agent_messages.h"
+#include "loop/agent.h"
 #include "server/sign_question.h"
 
 #define LIST_TIMEOUT_MS 10000u
