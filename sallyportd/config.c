@@ -281,8 +281,8 @@ static bool find_blocks(const config *c, const match_facts *facts, uint8_t *appl
     /* A parent's number is below its children's. */
     for (size_t i = 0; i < c->block_count; i++) {
         const match_block *block = &c->blocks[i];
-        applies[i] =
-            (block->parent < 0 || applies[block->parent]) && match_holds(&block->criteria, facts);
+        applies[i] = (block->parent < 0 || ((size_t)block->parent < i && applies[block->parent])) &&
+                     match_holds(&block->criteria, facts);
         any = any || applies[i];
     }
     return any;
