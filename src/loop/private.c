@@ -19,7 +19,7 @@ int spl_private_dir(const spb_env *env, const char *parent, const uint8_t unique
     struct sockaddr_un address;
     static const char prefix[] = "/sallyport-";
     size_t parent_length = strlen(parent);
-    size_t size = parent_length + sizeof prefix + 2 * 16;
+    size_t size = parent_length + sizeof prefix + (size_t)2 * 16;
     if (parent[0] != '/' || size + NAME_ROOM > sizeof address.sun_path)
         return SP_EINVAL;
     char *path = spb_alloc(env, size);
