@@ -44,7 +44,7 @@ static sp_process *stand_channel(stand *s, uint32_t number, sp_process_fn functi
     s->channel = sps_direct_channel(the_conn->queue, function, data, &options, false);
     assert_non_null(s->channel);
     assert_int_equal(sps_channel_attach(s->channel, the_conn, number), 0);
-    s->server->statistics.channels++;
+    sps_count(&s->server->counters.channels, 1);
     s->channel->handlers.connection_made(s->channel);
     return s->channel->direct;
 }
@@ -207,7 +207,7 @@ static void test_server_is_freed(void **state)
             tell(&s, (sp_event){.type = SP_EVENT_STARTED});
         }
         (void)stand_channel(&s, KINDS, wait_somehow, NULL); /* never asks for a shell */
-        assert_int_equal(s.server->statistics.fibers, KINDS);
+        assert_int_equal(sps_total_now(&s.server->group->fibers), KINDS);
         if (started != 0)
             turn(&s);
         stand_close(&s, KINDS + 1);
@@ -317,7 +317,7 @@ static void test_limits(void **state)
     tell(&s, (sp_event){.type = SP_EVENT_STARTED});
     (void)stand_channel(&s, 2, wait_somehow, NULL);
     tell(&s, (sp_event){.type = SP_EVENT_STARTED}); /* does not run */
-    assert_int_equal(s.server->statistics.fibers, 1);
+    assert_int_equal(sps_total_now(&s.server->group->fibers), 1);
     stand_close(&s, 2);
 
     const sp_server_handlers none = {SP_SERVER_HANDLERS_INIT};
