@@ -38,13 +38,6 @@ static void stand_open(stand *s)
     assert_non_null(the_conn);
 }
 
-static unsigned running(const stand *s)
-{
-    sp_server_statistics statistics;
-    sp_server_get_statistics(s->server, &statistics);
-    return (unsigned)statistics.fibers;
-}
-
 /* A channel of which the engine knows nothing: all writes fail. */
 static sp_process *stand_channel(stand *s, uint32_t number, sp_process_fn function, void *data)
 {
@@ -215,7 +208,7 @@ static void test_server_is_freed(void **state)
             tell(&s, (sp_event){.type = SP_EVENT_STARTED});
         }
         (void)stand_channel(&s, KINDS, wait_somehow, NULL); /* never asks for a shell */
-        assert_int_equal(running(&s), KINDS);
+        assert_int_equal(sps_total_now(&s.server->group->fibers), KINDS);
         if (started != 0)
             turn(&s);
         stand_close(&s, KINDS + 1);
@@ -325,7 +318,7 @@ static void test_limits(void **state)
     tell(&s, (sp_event){.type = SP_EVENT_STARTED});
     (void)stand_channel(&s, 2, wait_somehow, NULL);
     tell(&s, (sp_event){.type = SP_EVENT_STARTED}); /* does not run */
-    assert_int_equal(running(&s), 1);
+    assert_int_equal(sps_total_now(&s.server->group->fibers), 1);
     stand_close(&s, 2);
 
     const sp_server_handlers none = {SP_SERVER_HANDLERS_INIT};
