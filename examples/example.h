@@ -42,12 +42,15 @@ static inline void example_ready(const sp_server *server)
     (void)fflush(stdout);
 }
 
-static sp_server *example_running;
+static sp_server *volatile example_running; /* NULL: it has ended */
 
 static inline void example_on_signal(int number)
 {
+    sp_server *server = example_running;
+
     (void)number;
-    sp_server_stop(example_running); /* allowed in a signal handler */
+    if (server != NULL)
+        sp_server_stop(server); /* allowed in a signal handler */
 }
 
 /* Ctrl-C, or kill, ends in an orderly way. */
@@ -77,6 +80,7 @@ static inline int example_run(example *e, const sp_server_handlers *handlers, vo
         example_ready(server);
         result = sp_server_run(server);
     }
+    example_running = NULL;
     sp_server_free(server);
     sp_key_unref(e->host_key);
     return result == 0 ? 0 : example_fail("server", sp_strerror(result));

@@ -30,6 +30,7 @@ typedef struct stage {
     atomic_uint timers;
     atomic_uint works;
     atomic_uint posts;
+    atomic_bool over; /* the server has ended */
     atomic_uint per_thread[64]; /* connections, by the order in which threads were first seen */
     pthread_mutex_t lock;
     pthread_t seen[64];
@@ -501,7 +502,11 @@ static void *hammer(void *data)
             close(fd);
             return NULL;
         }
-        (void)recv(fd, &byte, 1, 0);
+        /* A connection that meets the listener's closing may stay open at this end alone. */
+        struct pollfd wait = {.fd = fd, .events = POLLIN};
+        while (!s->over && poll(&wait, 1, 10) == 0)
+            ;
+        (void)recv(fd, &byte, 1, MSG_DONTWAIT);
         close(fd);
     }
 }
@@ -556,6 +561,7 @@ static void one_race(unsigned round)
     else
         sp_server_drain(s.server, 1);
     finish(&s);
+    s.over = true;
     for (unsigned i = 0; i < 3; i++)
         pthread_join(clients[i], NULL);
 }
