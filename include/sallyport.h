@@ -6,6 +6,7 @@
 #include <sallyport/auth.h>
 #include <sallyport/direct.h>
 #include <sallyport/engine.h>
+#include <sallyport/fs.h>
 #include <sallyport/key.h>
 #include <sallyport/listen.h>
 #include <sallyport/process.h>
