@@ -13,6 +13,7 @@
 #include <sallyport/protocol.h>
 #include <sallyport/server.h>
 #include <sallyport/session.h>
+#include <sallyport/sftp.h>
 #include <sallyport/sign.h>
 #include <sallyport/stream.h>
 #include <sallyport/types.h>

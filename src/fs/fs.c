@@ -75,20 +75,28 @@ sp_fs_session *spd_session_new(sp_fs *fs, spl_loop *loop, struct sp_conn *conn,
     session->queue = spl_queue_ref(queue);
     session->conn = conn;
     session->username = name;
+    atomic_init(&session->refs, 1);
     atomic_init(&session->data, NULL);
     atomic_init(&session->gone, false);
     return session;
+}
+
+void spd_session_unref(sp_fs_session *session)
+{
+    if (atomic_fetch_sub_explicit(&session->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    spl_queue *queue = session->queue;
+    sp_fs_unref(session->fs);
+    spb_free(spl_queue_env(queue), session->username);
+    spb_free(spl_queue_env(queue), session);
+    spl_queue_unref(queue);
 }
 
 void spd_session_end(sp_fs_session *session, bool begun)
 {
     if (begun && session->fs->handlers.end != NULL)
         session->fs->handlers.end(session);
-    spl_queue *queue = session->queue;
-    sp_fs_unref(session->fs);
-    spb_free(spl_queue_env(queue), session->username);
-    spb_free(spl_queue_env(queue), session);
-    spl_queue_unref(queue);
+    spd_session_unref(session);
 }
 
 const spb_env *spd_session_env(const sp_fs_session *session)

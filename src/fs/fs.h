@@ -27,7 +27,9 @@ struct sp_fs {
     void *data;
 };
 
+/* Counted, because requests that an application has not released yet point to it. */
 struct sp_fs_session {
+    atomic_uint refs;
     sp_fs *fs;
     spl_loop *loop;
     spl_queue *queue;
@@ -40,8 +42,9 @@ struct sp_fs_session {
 /* Makes a session for the user, with references to the rest. NULL: out of memory. */
 sp_fs_session *spd_session_new(sp_fs *fs, spl_loop *loop, struct sp_conn *conn,
                                const char *username);
-/* Calls `end`, if `begun`, and frees it. No request may be left. */
+/* Calls `end`, if `begun`. No request may be open. */
 void spd_session_end(sp_fs_session *session, bool begun);
+void spd_session_unref(sp_fs_session *session); /* Thread: any */
 const spb_env *spd_session_env(const sp_fs_session *session);
 /* Is there a function for it? */
 bool spd_can(const sp_fs *fs, sp_fs_op op);
@@ -94,7 +97,6 @@ struct spd_request {
     sp_fs_request q; /* the first: what operations see */
     spl_post post;
     const spb_env *env; /* the queue's */
-    spl_queue *queue;
     atomic_uint refs;
     atomic_int state;
     atomic_bool in_handler;
@@ -104,8 +106,6 @@ struct spd_request {
     spd_answer answer;
     /* The answer is there; once, on the loop's thread. Set by the asker. */
     void (*answered)(spd_request *request);
-    /* Frees what the asker has put beside it, when the last reference is gone. Thread: any. */
-    void (*clear)(spd_request *request);
 };
 
 /* Starts a request in memory that begins with it and is zero; `spd_drop` frees that memory. The

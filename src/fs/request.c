@@ -82,8 +82,8 @@ void spd_request_init(spd_request *request, sp_fs_session *session, sp_fs_op op)
     request->q.op = op;
     request->q.session = session;
     request->q.fs_data = session->fs->data;
-    request->queue = spl_queue_ref(session->queue);
-    request->env = spl_queue_env(request->queue);
+    request->env = spd_session_env(session);
+    atomic_fetch_add_explicit(&session->refs, 1, memory_order_relaxed);
     atomic_init(&request->refs, 1);
     atomic_init(&request->state, SPD_OPEN);
     atomic_init(&request->in_handler, false);
@@ -105,11 +105,9 @@ void spd_drop(spd_request *request)
     if (atomic_fetch_sub_explicit(&request->refs, 1, memory_order_acq_rel) != 1)
         return;
     clear_answer(request);
-    if (request->clear != NULL)
-        request->clear(request);
-    spl_queue *queue = request->queue;
-    spb_free(spl_queue_env(queue), request);
-    spl_queue_unref(queue);
+    sp_fs_session *session = request->q.session;
+    spb_free(request->env, request);
+    spd_session_unref(session);
 }
 
 /* On the loop's thread: the answer is there. It may come here twice, by the queue and by the
@@ -144,7 +142,7 @@ static void post_once(spd_request *request)
         return;
     atomic_fetch_add_explicit(&request->refs, 1, memory_order_relaxed);
     request->post.run = posted;
-    if (spl_queue_post(request->queue, &request->post) != 0)
+    if (spl_queue_post(request->q.session->queue, &request->post) != 0)
         spd_drop(request);
 }
 
@@ -302,7 +300,9 @@ bool spd_run(spd_request *request)
     if (handler == NULL) {
         request->applied = true;
         request->answer.form = SPD_STATUS;
-        request->answer.status = request->q.op == SP_FS_OP_BEGIN ? SP_FS_OK : SP_FS_OP_UNSUPPORTED;
+        bool needless = request->q.op == SP_FS_OP_BEGIN || request->q.op == SP_FS_OP_CLOSE ||
+                        request->q.op == SP_FS_OP_CLOSEDIR;
+        request->answer.status = needless ? SP_FS_OK : SP_FS_OP_UNSUPPORTED;
         return true;
     }
     atomic_fetch_add_explicit(&request->refs, 1, memory_order_relaxed);

@@ -22,7 +22,7 @@ static void look(spl_task *task)
     if (server->state == SPS_CLOSING)
         sps_listeners_close(server);
     if (server->state != SPS_CLOSING || !spb_list_empty(&server->conns) ||
-        !spb_list_empty(&server->directs))
+        !spb_list_empty(&server->directs) || !spb_list_empty(&server->takers))
         return;
     server->state = SPS_CLOSED;
     sps_timers_stop(server, false);
@@ -40,6 +40,18 @@ void sps_server_look(sp_server *server)
 {
     server->task.run = look;
     spl_task_schedule(server->loop, &server->task);
+}
+
+void sps_taker_ended(sp_server *server, sps_taker *taker)
+{
+    spb_list_remove(&taker->link);
+    sps_server_look(server);
+}
+
+void sps_takers_end(sp_server *server)
+{
+    while (!spb_list_empty(&server->takers))
+        spl_loop_turn(server->loop);
 }
 
 void sp_server_close(sp_server *server)

@@ -136,6 +136,7 @@ int sp_server_new(sp_server **out, const sp_server_options *options,
     spb_list_init(&server->relays);
     spb_list_init(&server->waiters);
     spb_list_init(&server->directs);
+    spb_list_init(&server->takers);
     int result = read_lending(server, &copy, reason, reason_size);
     if (result == 0)
         result = start_parts(server, &copy, reason, reason_size);
@@ -156,6 +157,7 @@ void sp_server_free(sp_server *server)
     while (!spb_list_empty(&server->conns))
         sps_conn_drop(SPB_CONTAINER(server->conns.next, sp_conn, link));
     sps_directs_end(server);
+    sps_takers_end(server);
     sps_processes_forget(server);
     sps_relays_forget(server);
     sps_timers_stop(server, true);
