@@ -11,6 +11,7 @@
 #include <sallyport/listen.h>
 #include <sallyport/process.h>
 #include <sallyport/protocol.h>
+#include <sallyport/scp.h>
 #include <sallyport/server.h>
 #include <sallyport/session.h>
 #include <sallyport/sftp.h>
