@@ -1,7 +1,8 @@
-/* A client's scp command into options and paths. Clients write it for the user's shell (POSIX.1-2017
- * XCU 2.2, 2.6); of a shell's syntax only what can't do anything else than name files is known here:
- * blanks, quotes, backslash, "~" and the characters of patterns. Everything else is refused, not
- * taken as it stands: what a shell would have expanded must not become a file's name. */
+/* A client's scp command into options and paths. Clients write it for the user's shell
+ * (POSIX.1-2017 XCU 2.2, 2.6); of a shell's syntax only what can't do anything else than name files
+ * is known here: blanks, quotes, backslash, "~" and the characters of patterns. Everything else is
+ * refused, not taken as it stands: what a shell would have expanded must not become a file's name.
+ */
 #include "scp/command.h"
 
 #include <stdio.h>
@@ -16,8 +17,8 @@ typedef struct splitter {
     char *pattern; /* twice that */
     size_t text_length;
     size_t pattern_length;
-    bool any;     /* there is a word, perhaps an empty one */
-    bool active;  /* it has a pattern's character */
+    bool any;    /* there is a word, perhaps an empty one */
+    bool active; /* it has a pattern's character */
     bool tilde;
     char *reason;
 } splitter;
@@ -101,7 +102,7 @@ static bool next_word(splitter *s, bool *found)
     while (*s->at == ' ' || *s->at == '\t')
         s->at++;
     while (*s->at != '\0' && *s->at != ' ' && *s->at != '\t') {
-        bool good = *s->at == '\'' ? take_single(s)
+        bool good = *s->at == '\''  ? take_single(s)
                     : *s->at == '"' ? take_double(s)
                                     : take_plain(s);
         if (!good)
