@@ -15,6 +15,50 @@ sp_answer spd_px_refuse(sp_fs_request *request, sp_fs_status status, const char 
     return sp_answered(sp_fs_failed(request, status, text));
 }
 
+/* For those that SFTP has no status for. */
+static const char *words(int error)
+{
+    switch (error) {
+    case EEXIST:
+        return "File exists";
+    case EISDIR:
+        return "Is a directory";
+    case ENOTEMPTY:
+        return "Directory not empty";
+    case ENOSPC:
+        return "No space left on device";
+    case EDQUOT:
+        return "Disk quota exceeded";
+    case EFBIG:
+        return "File too large";
+    case EROFS:
+        return "Read-only file system";
+    case EXDEV:
+        return "Not on the same file system";
+    case EBUSY:
+    case ETXTBSY:
+        return "Busy";
+    case EMFILE:
+    case ENFILE:
+        return "Too many open files";
+    case ENOMEM:
+        return "Out of memory";
+    case EIO:
+        return "Input/output error";
+    default:
+        return NULL;
+    }
+}
+
+sp_answer spd_px_result(sp_fs_request *request, int error)
+{
+    const char *text = words(error);
+    if (error == 0)
+        return SP_ACCEPT;
+    return text == NULL ? sp_answered(sp_fs_errno(request, error))
+                        : spd_px_refuse(request, SP_FS_FAILURE, text);
+}
+
 int spd_px_path(const sp_fs_request *request, const char *path, char out[SPD_NAME_ROOM])
 {
     return spd_join(out, spd_px_of(request)->home, path);

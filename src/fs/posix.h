@@ -55,11 +55,8 @@ static inline spd_posix *spd_px_of(const sp_fs_request *request)
     return request->fs_data;
 }
 
-/* 0 and no answer needed: done. */
-static inline sp_answer spd_px_result(sp_fs_request *request, int error)
-{
-    return error == 0 ? SP_ACCEPT : sp_answered(sp_fs_errno(request, error));
-}
+/* Answers by an errno, with words where SFTP's status says only that it failed. 0: done. */
+sp_answer spd_px_result(sp_fs_request *request, int error);
 sp_answer spd_px_refuse(sp_fs_request *request, sp_fs_status status, const char *text);
 
 /* A client's path, from the root. */

@@ -160,7 +160,7 @@ static bool make_room(const spb_env *env, spd_px_handle *handle)
 static void answer(sp_fs_request *request, int result, size_t done)
 {
     if (result != 0)
-        (void)sp_fs_errno(request, result);
+        (void)spd_px_result(request, result);
     else if (request->op == SP_FS_OP_READ)
         (void)sp_fs_data(request, done);
     else
