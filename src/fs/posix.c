@@ -149,8 +149,32 @@ static sp_answer work(sp_fs_request *request, void *data)
     }
 }
 
+/* The library does not ask for these when the file system is read only; here it holds for whoever
+ * asks. Nothing is open for writing then. */
+static bool changes(const sp_fs_request *request)
+{
+    switch (request->op) {
+    case SP_FS_OP_OPEN:
+        return (request->flags & ~SP_FS_READ) != 0;
+    case SP_FS_OP_SETSTAT:
+    case SP_FS_OP_LSETSTAT:
+    case SP_FS_OP_FSETSTAT:
+    case SP_FS_OP_REMOVE:
+    case SP_FS_OP_MKDIR:
+    case SP_FS_OP_RMDIR:
+    case SP_FS_OP_RENAME:
+    case SP_FS_OP_SYMLINK:
+    case SP_FS_OP_LINK:
+        return true;
+    default:
+        return false;
+    }
+}
+
 static sp_answer run(sp_fs_request *request)
 {
+    if (spd_px_of(request)->read_only && changes(request))
+        return spd_px_result(request, EACCES);
     return sp_fs_work(request, work, NULL);
 }
 

@@ -142,14 +142,18 @@ static inline sp_fs_status write_at(void *handle, uint64_t offset, const void *b
     return status_of(SP_FS_OP_WRITE, &with);
 }
 
-/* Bytes, or -status. */
+/* Bytes, 0 at the end, or -status. */
 static inline long read_at(void *handle, uint64_t offset, void *buffer, size_t length)
 {
     const sp_fs_request with = {
         .handle = handle, .offset = offset, .buffer = buffer, .length = length};
     asked *a = ask(SP_FS_OP_READ, &with);
-    long n =
-        answer_of(a)->form == SPD_DATA ? (long)answer_of(a)->u.length : -(long)answer_of(a)->status;
+    const spd_answer *got = answer_of(a);
+    long n = -(long)got->status;
+    if (got->form == SPD_DATA)
+        n = (long)got->u.length;
+    else if (got->status == SP_FS_EOF)
+        n = 0;
     forget(a);
     return n;
 }
