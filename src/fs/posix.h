@@ -40,6 +40,7 @@ typedef struct spd_px_handle {
     uint32_t flags;                 /* files: SP_FS_... */
 
     /* Files, posix_data.c. The loop's thread, but for `running` while `working`. */
+    bool in_memory;      /* on a file system that never waits for a disk */
     bool no_nowait;      /* the file system can't say what is in memory */
     bool working;        /* a job runs */
     spd_px_list waiting; /* for the next job */
