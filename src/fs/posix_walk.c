@@ -177,7 +177,7 @@ static int walk_on(walk *w, bool follow, spd_place *place)
             strcmp(place->name, "..") == 0) {
             if (strcmp(place->name, "..") == 0)
                 result = up(w);
-            strcpy(place->name, ".");
+            spd_place_itself(place);
             done = last;
         } else {
             result = go(w, place->name, last, slash, follow, &done);
