@@ -7,6 +7,7 @@
 #include <sallyport/direct.h>
 #include <sallyport/engine.h>
 #include <sallyport/fs.h>
+#include <sallyport/fs_posix.h>
 #include <sallyport/key.h>
 #include <sallyport/listen.h>
 #include <sallyport/process.h>

@@ -50,9 +50,9 @@ static sp_answer name_of(sp_fs_request *r, const char *path)
     if (out == NULL)
         return SP_REJECT;
     lock(m);
-    int result = spd_find(m, path, true, &place);
+    int result = spd_mem_find(m, path, true, &place);
     if (result == 0)
-        result = spd_path_of(&place, out, SPD_PATH_MAX);
+        result = spd_mem_path_of(&place, out, SPD_PATH_MAX);
     unlock(m);
     sp_answer answer = sp_answered(result == 0 ? sp_fs_name(r, out) : sp_fs_errno(r, result));
     spb_free(&m->env, out);
@@ -84,7 +84,7 @@ static sp_answer mem_readlink(sp_fs_request *r)
     spd_node *node;
     int answered = SP_EINVAL;
     lock(m);
-    int result = spd_find_node(m, r->path, false, &node);
+    int result = spd_mem_find_node(m, r->path, false, &node);
     if (result == 0 && !spd_is(node, SPD_MODE_LINK))
         result = EINVAL;
     if (result == 0)
@@ -101,7 +101,7 @@ static sp_answer look(sp_fs_request *r, bool follow)
     spd_node *node;
     sp_fs_attr attr = {0};
     lock(m);
-    int result = spd_find_node(m, r->path, follow, &node);
+    int result = spd_mem_find_node(m, r->path, follow, &node);
     if (result == 0)
         attr = node->attr;
     unlock(m);
@@ -132,7 +132,7 @@ static int set(spd_memory *m, spd_node *node, const sp_fs_attr *attr)
     if ((attr->valid & SP_FS_ATTR_SIZE) != 0) {
         if (!spd_is(node, SPD_MODE_FILE))
             return EINVAL;
-        int result = spd_file_resize(m, node, attr->size);
+        int result = spd_mem_file_resize(m, node, attr->size);
         if (result != 0)
             return result;
     }
@@ -154,7 +154,7 @@ static sp_answer set_path(sp_fs_request *r, bool follow)
 {
     spd_node *node;
     lock(of(r));
-    int result = spd_find_node(of(r), r->path, follow, &node);
+    int result = spd_mem_find_node(of(r), r->path, follow, &node);
     return finish(r, result == 0 ? set(of(r), node, &r->attr) : result);
 }
 
@@ -185,8 +185,8 @@ static int name_new(spd_memory *m, const spd_place *place, spd_node *node)
 {
     if (node == NULL)
         return ENOSPC;
-    int result = spd_name_add(m, place, node);
-    spd_node_check(m, node);
+    int result = spd_mem_name_add(m, place, node);
+    spd_mem_node_check(m, node);
     return result;
 }
 
@@ -198,7 +198,7 @@ static uint32_t mode_of(const sp_fs_attr *attr, uint32_t otherwise)
 /* Where something new is to be: there must be a directory, and nothing of that name. */
 static int find_free(spd_memory *m, const char *path, spd_place *place)
 {
-    int result = spd_find(m, path, false, place);
+    int result = spd_mem_find(m, path, false, place);
     return result == 0 && place->node != NULL ? EEXIST : result;
 }
 
@@ -209,7 +209,7 @@ static sp_answer mem_mkdir(sp_fs_request *r)
     lock(m);
     int result = find_free(m, r->path, &place);
     if (result == 0)
-        result = name_new(m, &place, spd_node_new(m, SPD_MODE_DIR | mode_of(&r->attr, 0755)));
+        result = name_new(m, &place, spd_mem_node_new(m, SPD_MODE_DIR | mode_of(&r->attr, 0755)));
     return finish(r, result);
 }
 
@@ -226,11 +226,11 @@ static sp_answer mem_symlink(sp_fs_request *r)
         result = ENOSPC;
     if (result != 0)
         return finish(r, result);
-    spd_node *node = spd_node_new(m, SPD_MODE_LINK | 0777);
+    spd_node *node = spd_mem_node_new(m, SPD_MODE_LINK | 0777);
     if (node != NULL) {
         node->target = spb_strdup(&m->env, r->to);
         if (node->target == NULL) {
-            spd_node_check(m, node);
+            spd_mem_node_check(m, node);
             return finish(r, ENOSPC);
         }
         node->attr.size = length;
@@ -245,27 +245,27 @@ static sp_answer mem_link(sp_fs_request *r)
     spd_node *node;
     spd_place place;
     lock(m);
-    int result = spd_find_node(m, r->path, false, &node);
+    int result = spd_mem_find_node(m, r->path, false, &node);
     if (result == 0 && spd_is(node, SPD_MODE_DIR))
         result = EPERM;
     if (result == 0)
         result = find_free(m, r->to, &place);
     if (result == 0)
-        result = spd_name_add(m, &place, node);
+        result = spd_mem_name_add(m, &place, node);
     return finish(r, result);
 }
 
 static void unname(spd_memory *m, const spd_place *place)
 {
     spd_node *node = place->node;
-    spd_name_remove(m, place);
-    spd_node_check(m, node);
+    spd_mem_name_remove(m, place);
+    spd_mem_node_check(m, node);
 }
 
 /* Is there something with a name that can be taken away? */
 static int find_named(spd_memory *m, const char *path, spd_place *place)
 {
-    int result = spd_find(m, path, false, place);
+    int result = spd_mem_find(m, path, false, place);
     if (result == 0 && place->node == NULL)
         return ENOENT;
     return result == 0 && place->dir == NULL ? EBUSY : result;
@@ -330,16 +330,16 @@ static int move(spd_memory *m, const spd_place *from, const spd_place *to)
         return 0;
     spd_node *parent = node->parent;
     spd_place fresh = *to;
-    int result = spd_name_add(m, &fresh, node);
+    int result = spd_mem_name_add(m, &fresh, node);
     if (result != 0)
         return result;
     if (old != NULL)
-        spd_name_remove(m, to); /* finds the older one of the two first */
+        spd_mem_name_remove(m, to); /* finds the older one of the two first */
     node->parent = spd_is(node, SPD_MODE_DIR) ? parent : NULL;
-    spd_name_remove(m, from);
+    spd_mem_name_remove(m, from);
     node->parent = spd_is(node, SPD_MODE_DIR) ? to->dir : NULL;
     if (old != NULL)
-        spd_node_check(m, old);
+        spd_mem_node_check(m, old);
     return 0;
 }
 
@@ -351,7 +351,7 @@ static sp_answer mem_rename(sp_fs_request *r)
     lock(m);
     int result = find_named(m, r->path, &from);
     if (result == 0)
-        result = spd_find(m, r->to, false, &to);
+        result = spd_mem_find(m, r->to, false, &to);
     if (result == 0)
         result = may_replace(&from, &to, (r->flags & SP_FS_REPLACE) != 0);
     if (result == 0)
@@ -366,7 +366,7 @@ static int find_to_open(sp_fs_request *r, spd_node **node)
     spd_memory *m = of(r);
     spd_place place;
     bool exclusive = (r->flags & SP_FS_EXCLUSIVE) != 0 && (r->flags & SP_FS_CREATE) != 0;
-    int result = spd_find(m, r->path, !exclusive, &place);
+    int result = spd_mem_find(m, r->path, !exclusive, &place);
     *node = place.node;
     if (result != 0)
         return result;
@@ -375,12 +375,12 @@ static int find_to_open(sp_fs_request *r, spd_node **node)
     if (place.node == NULL) {
         if ((r->flags & SP_FS_CREATE) == 0)
             return ENOENT;
-        *node = spd_node_new(m, SPD_MODE_FILE | mode_of(&r->attr, 0644));
+        *node = spd_mem_node_new(m, SPD_MODE_FILE | mode_of(&r->attr, 0644));
         return name_new(m, &place, *node);
     }
     if (spd_is(place.node, SPD_MODE_DIR))
         return EISDIR;
-    return (r->flags & SP_FS_TRUNCATE) != 0 ? spd_file_resize(m, place.node, 0) : 0;
+    return (r->flags & SP_FS_TRUNCATE) != 0 ? spd_mem_file_resize(m, place.node, 0) : 0;
 }
 
 static sp_answer open_node(sp_fs_request *r, int result, spd_node *node)
@@ -410,7 +410,7 @@ static sp_answer mem_opendir(sp_fs_request *r)
 {
     spd_node *node;
     lock(of(r));
-    int result = spd_find_node(of(r), r->path, true, &node);
+    int result = spd_mem_find_node(of(r), r->path, true, &node);
     if (result == 0 && !spd_is(node, SPD_MODE_DIR))
         result = ENOTDIR;
     return open_node(r, result, node);
@@ -421,7 +421,7 @@ static sp_answer mem_close(sp_fs_request *r)
     memory_handle *h = r->handle;
     lock(of(r));
     h->node->opens--;
-    spd_node_check(of(r), h->node);
+    spd_mem_node_check(of(r), h->node);
     spb_free(&of(r)->env, h);
     return finish(r, 0);
 }
@@ -445,7 +445,7 @@ static sp_answer mem_write(sp_fs_request *r)
     const memory_handle *h = r->handle;
     lock(of(r));
     uint64_t offset = (h->flags & SP_FS_APPEND) != 0 ? h->node->attr.size : r->offset;
-    return finish(r, spd_file_write(of(r), h->node, offset, r->bytes, (size_t)r->length));
+    return finish(r, spd_mem_file_write(of(r), h->node, offset, r->bytes, (size_t)r->length));
 }
 
 static sp_answer mem_fsync(sp_fs_request *r)
@@ -468,10 +468,10 @@ static sp_answer mem_copy_data(sp_fs_request *r)
     /* A file that grows may move: its bytes are looked up after that. */
     int result = 0;
     if (length != 0 && r->to_offset + length > to->node->attr.size)
-        result = spd_file_resize(of(r), to->node, r->to_offset + length);
+        result = spd_mem_file_resize(of(r), to->node, r->to_offset + length);
     if (result == 0 && length != 0)
-        result = spd_file_write(of(r), to->node, r->to_offset, from->node->data + r->offset,
-                                (size_t)length);
+        result = spd_mem_file_write(of(r), to->node, r->to_offset, from->node->data + r->offset,
+                                    (size_t)length);
     return finish(r, result);
 }
 
@@ -549,7 +549,7 @@ static sp_answer mem_statvfs(sp_fs_request *r)
 {
     spd_node *node;
     lock(of(r));
-    int result = spd_find_node(of(r), r->path, true, &node);
+    int result = spd_mem_find_node(of(r), r->path, true, &node);
     if (result != 0)
         return finish(r, result);
     unlock(of(r));
@@ -574,7 +574,7 @@ static void released(void *data)
 {
     spd_memory *m = data;
     spb_env env = m->env;
-    spd_tree_free(m);
+    spd_mem_tree_free(m);
     (void)pthread_mutex_destroy(&m->lock);
     spb_free(&env, m);
 }
@@ -597,7 +597,7 @@ sp_fs *sp_fs_memory_new(const sp_fs_memory_options *given)
         spb_free(&env, m);
         return NULL;
     }
-    m->root = spd_node_new(m, SPD_MODE_DIR | 0755);
+    m->root = spd_mem_node_new(m, SPD_MODE_DIR | 0755);
     const sp_fs_options options = {SP_FS_OPTIONS_INIT, .read_only = o.read_only,
                                    .released = released};
     sp_fs *fs = m->root == NULL ? NULL : sp_fs_new(&handlers, m, &options);

@@ -65,21 +65,21 @@ typedef struct spd_place {
 } spd_place;
 
 /* ---- memory_tree.c: all under the lock; results are 0 or an errno ---- */
-int spd_find(spd_memory *m, const char *path, bool follow, spd_place *place);
+int spd_mem_find(spd_memory *m, const char *path, bool follow, spd_place *place);
 /* The same, and there must be something. */
-int spd_find_node(spd_memory *m, const char *path, bool follow, spd_node **node);
+int spd_mem_find_node(spd_memory *m, const char *path, bool follow, spd_node **node);
 /* The absolute path of a place into `out`. */
-int spd_path_of(const spd_place *place, char *out, size_t size);
+int spd_mem_path_of(const spd_place *place, char *out, size_t size);
 /* A node without a name yet; NULL: no room. */
-spd_node *spd_node_new(spd_memory *m, uint32_t mode);
+spd_node *spd_mem_node_new(spd_memory *m, uint32_t mode);
 /* Frees it if it has neither a name nor a handle. */
-void spd_node_check(spd_memory *m, spd_node *node);
-int spd_name_add(spd_memory *m, const spd_place *place, spd_node *node);
-void spd_name_remove(spd_memory *m, const spd_place *place);
-int spd_file_resize(spd_memory *m, spd_node *node, uint64_t size);
-int spd_file_write(spd_memory *m, spd_node *node, uint64_t offset, const void *bytes,
-                   size_t length);
-void spd_node_touch(spd_node *node); /* changed now */
-void spd_tree_free(spd_memory *m);
+void spd_mem_node_check(spd_memory *m, spd_node *node);
+int spd_mem_name_add(spd_memory *m, const spd_place *place, spd_node *node);
+void spd_mem_name_remove(spd_memory *m, const spd_place *place);
+int spd_mem_file_resize(spd_memory *m, spd_node *node, uint64_t size);
+int spd_mem_file_write(spd_memory *m, spd_node *node, uint64_t offset, const void *bytes,
+                       size_t length);
+void spd_mem_node_touch(spd_node *node); /* changed now */
+void spd_mem_tree_free(spd_memory *m);
 
 #endif

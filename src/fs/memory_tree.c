@@ -73,16 +73,16 @@ static int walk(spd_memory *m, spd_node *from, const char *path, bool follow, un
     return 0;
 }
 
-int spd_find(spd_memory *m, const char *path, bool follow, spd_place *place)
+int spd_mem_find(spd_memory *m, const char *path, bool follow, spd_place *place)
 {
     unsigned links = 0;
     return walk(m, m->root, path, follow, &links, place);
 }
 
-int spd_find_node(spd_memory *m, const char *path, bool follow, spd_node **node)
+int spd_mem_find_node(spd_memory *m, const char *path, bool follow, spd_node **node)
 {
     spd_place place;
-    int result = spd_find(m, path, follow, &place);
+    int result = spd_mem_find(m, path, follow, &place);
     *node = place.node;
     return result == 0 && place.node == NULL ? ENOENT : result;
 }
@@ -107,7 +107,7 @@ static const spd_name *name_of_dir(const spd_node *dir)
     return NULL;
 }
 
-int spd_path_of(const spd_place *place, char *out, size_t size)
+int spd_mem_path_of(const spd_place *place, char *out, size_t size)
 {
     size_t start = size - 1;
     const spd_node *dir = place->dir != NULL ? place->dir : place->node;
@@ -136,12 +136,12 @@ static bool take(spd_memory *m, uint64_t bytes)
     return true;
 }
 
-void spd_node_touch(spd_node *node)
+void spd_mem_node_touch(spd_node *node)
 {
     node->attr.mtime = (int64_t)time(NULL);
 }
 
-spd_node *spd_node_new(spd_memory *m, uint32_t mode)
+spd_node *spd_mem_node_new(spd_memory *m, uint32_t mode)
 {
     if (m->nodes >= m->max_nodes || !take(m, SPD_NODE_COST))
         return NULL;
@@ -154,7 +154,7 @@ spd_node *spd_node_new(spd_memory *m, uint32_t mode)
     node->attr.valid =
         SP_FS_ATTR_SIZE | SP_FS_ATTR_OWNER | SP_FS_ATTR_PERMISSIONS | SP_FS_ATTR_TIMES;
     node->attr.permissions = mode;
-    spd_node_touch(node);
+    spd_mem_node_touch(node);
     node->attr.atime = node->attr.mtime;
     spb_list_append(&m->all, &node->link);
     return node;
@@ -175,13 +175,13 @@ static void free_node(spd_memory *m, spd_node *node)
     spb_free(&m->env, node);
 }
 
-void spd_node_check(spd_memory *m, spd_node *node)
+void spd_mem_node_check(spd_memory *m, spd_node *node)
 {
     if (node->attr.links == 0 && node->opens == 0)
         free_node(m, node);
 }
 
-void spd_tree_free(spd_memory *m)
+void spd_mem_tree_free(spd_memory *m)
 {
     while (!spb_list_empty(&m->all))
         free_node(m, SPB_CONTAINER(m->all.next, spd_node, link));
@@ -202,7 +202,7 @@ static int make_room(spd_memory *m, spd_node *dir)
     return 0;
 }
 
-int spd_name_add(spd_memory *m, const spd_place *place, spd_node *node)
+int spd_mem_name_add(spd_memory *m, const spd_place *place, spd_node *node)
 {
     spd_node *dir = place->dir;
     if (dir != m->root && dir->parent == NULL)
@@ -218,12 +218,12 @@ int spd_name_add(spd_memory *m, const spd_place *place, spd_node *node)
     node->attr.links++;
     if (spd_is(node, SPD_MODE_DIR))
         node->parent = dir;
-    spd_node_touch(dir);
+    spd_mem_node_touch(dir);
     return 0;
 }
 
-/* The node stays; see spd_node_check. */
-void spd_name_remove(spd_memory *m, const spd_place *place)
+/* The node stays; see spd_mem_node_check. */
+void spd_mem_name_remove(spd_memory *m, const spd_place *place)
 {
     spd_node *dir = place->dir;
     spd_name *name = find_name(dir, place->name, place->length);
@@ -237,7 +237,7 @@ void spd_name_remove(spd_memory *m, const spd_place *place)
     node->attr.links--;
     if (spd_is(node, SPD_MODE_DIR) && node->parent == dir)
         node->parent = NULL;
-    spd_node_touch(dir);
+    spd_mem_node_touch(dir);
 }
 
 /* ---- contents ---- */
@@ -262,7 +262,7 @@ static int reserve(spd_memory *m, spd_node *node, size_t size)
     return 0;
 }
 
-int spd_file_resize(spd_memory *m, spd_node *node, uint64_t size)
+int spd_mem_file_resize(spd_memory *m, spd_node *node, uint64_t size)
 {
     if (size > m->max_bytes)
         return ENOSPC;
@@ -278,11 +278,12 @@ int spd_file_resize(spd_memory *m, spd_node *node, uint64_t size)
         node->data = NULL;
         node->capacity = 0;
     }
-    spd_node_touch(node);
+    spd_mem_node_touch(node);
     return 0;
 }
 
-int spd_file_write(spd_memory *m, spd_node *node, uint64_t offset, const void *bytes, size_t length)
+int spd_mem_file_write(spd_memory *m, spd_node *node, uint64_t offset, const void *bytes,
+                       size_t length)
 {
     if (length == 0)
         return 0;
@@ -296,6 +297,6 @@ int spd_file_write(spd_memory *m, spd_node *node, uint64_t offset, const void *b
     memcpy(node->data + offset, bytes, length);
     if (offset + length > node->attr.size)
         node->attr.size = offset + length;
-    spd_node_touch(node);
+    spd_mem_node_touch(node);
     return 0;
 }

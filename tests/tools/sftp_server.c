@@ -1,10 +1,9 @@
 /* sftp_server: everyone may log in and has SFTP on a file system.
  *
- *     sftp_server PORT memory|slow [read-only] [small]
+ *     sftp_server PORT memory|DIRECTORY [read-only] [small]
  *
- * memory: one file system in memory for all. slow: the same, but each operation goes through the
- * thread pool. small: narrow limits. One line of JSON for each file that was transferred and for
- * each session that ended. */
+ * memory: one file system in memory for all. DIRECTORY: clients see it as "/". small: narrow
+ * limits. One line of JSON for each file that was transferred and for each session that ended. */
 #include "../../examples/example.h"
 #include "json_events.h"
 
@@ -50,15 +49,16 @@ static void session_started(sp_channel *channel)
         sp_channel_exit(channel, 1);
 }
 
-/* ---- the slow one: another table over that in memory ---- */
-
-static sp_fs *make_files(const char *kind, bool read_only)
+static sp_fs *make_files(const char *where, bool read_only)
 {
-    const sp_fs_memory_options memory = {
-        SP_FS_MEMORY_OPTIONS_INIT, .max_bytes = 512u << 20, .read_only = read_only};
-    if (strcmp(kind, "memory") == 0)
+    const sp_fs_memory_options memory = {SP_FS_MEMORY_OPTIONS_INIT, .max_bytes = 512u << 20,
+                                         .read_only = read_only};
+    const sp_fs_posix_options posix = {SP_FS_POSIX_OPTIONS_INIT, .root = where,
+                                       .read_only = read_only};
+    sp_fs *fs = NULL;
+    if (strcmp(where, "memory") == 0)
         return sp_fs_memory_new(&memory);
-    return NULL;
+    return sp_fs_posix_new(&fs, &posix) == 0 ? fs : NULL;
 }
 
 int main(int argc, char **argv)
