@@ -271,7 +271,7 @@ bool spp_is_command(const char *text)
         if (blanks == 0 || *text != '-')
             return false;
         size_t length = strcspn(text, " \t");
-        if (length == 2 && text[1] == '-')
+        if (length < 2 || (length == 2 && text[1] == '-'))
             return false;
         for (size_t i = 1; i < length; i++)
             if (text[i] == 't' || text[i] == 'f')

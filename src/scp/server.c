@@ -114,6 +114,7 @@ void spp_server_free(spp_server *server)
     spp_request_free(server->sending);
     spp_source_free(server);
     spp_command_free(&server->command, server->env);
+    spb_free(server->env, server->file.path);
     spb_free(server->env, server->home);
     spb_free(server->env, server->frames);
     spb_buffer_free(&server->in);
