@@ -114,6 +114,12 @@ void spd_request_init(spd_request *request, sp_fs_session *session, sp_fs_op op)
 /* Calls the operation. True: answered, and `answered` will not be called; false: it will. A request
  * that has no function is answered. */
 bool spd_run(spd_request *request);
+/* For an operation that does its own work on the thread pool: within its handler, which then
+ * returns SP_LATER without keeping the request by other means. */
+void spd_will_work(spd_request *request);
+/* The end of that work: its answer, by the rules of operations, is looked at now. The loop's
+ * thread. Not within the handler. */
+void spd_worked(spd_request *request, sp_answer answer);
 /* The asker has done with it. */
 void spd_drop(spd_request *request);
 /* OpenSSH's words. */

@@ -3,7 +3,8 @@
  * A read is tried at once, on the loop's thread, of what the kernel has in memory (preadv2(2) with
  * RWF_NOWAIT): that neither waits nor needs a buffer of our own that could become old. What is not
  * in memory is read on the pool; when a file is read in order, the kernel is asked there to go on
- * ahead, so that the reads that follow find it.
+ * ahead, so that the reads that follow find it. File systems that are nothing but memory (tmpfs)
+ * know no RWF_NOWAIT: theirs is read and written at once.
  *
  * Everything else waits in the file's list for its job: one job at a time for each file, which does
  * all that had gathered, in order. So the pool's threads don't wait for each other at the file's
@@ -159,13 +160,10 @@ static bool make_room(const spb_env *env, spd_px_handle *handle)
 
 static void answer(sp_fs_request *request, int result, size_t done)
 {
-    if (result != 0)
-        (void)spd_px_result(request, result);
-    else if (request->op == SP_FS_OP_READ)
-        (void)sp_fs_data(request, done);
-    else
-        (void)sp_fs_done(request);
-    sp_fs_release(request); /* an answer that could not be given: failed */
+    sp_answer answer = spd_px_result(request, result);
+    if (result == 0 && request->op == SP_FS_OP_READ)
+        answer = sp_answered(sp_fs_data(request, done));
+    spd_worked(spd_request_of(request), answer);
 }
 
 static void job_done(void *data);
@@ -223,6 +221,7 @@ static sp_answer wait_for_job(sp_fs_request *request)
         handle->waiting.count--;
         return spd_px_result(request, ENOMEM);
     }
+    spd_will_work(spd_request_of(request));
     return SP_LATER;
 }
 
@@ -244,7 +243,8 @@ static bool read_now(spd_px_handle *handle, sp_fs_request *request, sp_answer *r
     struct stat status;
     if (handle->no_nowait || handle->working)
         return false;
-    ssize_t n = preadv2(handle->fd, &vector, 1, (off_t)request->offset, RWF_NOWAIT);
+    ssize_t n =
+        preadv2(handle->fd, &vector, 1, (off_t)request->offset, handle->in_memory ? 0 : RWF_NOWAIT);
     if (n < 0) {
         if (errno != EAGAIN && errno != EINTR)
             handle->no_nowait = true; /* the job tells what is wrong, if something is */
@@ -282,5 +282,10 @@ sp_answer spd_px_write(sp_fs_request *request)
     int error = check(request, SP_FS_WRITE);
     if (error == 0 && request->length == 0)
         return SP_ACCEPT;
-    return error != 0 ? spd_px_result(request, error) : wait_for_job(request);
+    if (error != 0)
+        return spd_px_result(request, error);
+    spd_px_handle *handle = request->handle;
+    return handle->in_memory && !handle->working
+               ? spd_px_result(request, write_one(handle, request))
+               : wait_for_job(request);
 }

@@ -4,11 +4,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <string.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
-#define COPY_CHUNK ((size_t)8 * 1024 * 1024) /* between two looks at whether the client is there   \
-                                              */
+#define COPY_CHUNK                                                                                 \
+    ((size_t)8 * 1024 * 1024) /* between two looks at whether the client is there                  \
+                               */
 #define COPY_BUFFER ((size_t)256 * 1024)
 #define CREATE_TRIES 8
 
@@ -20,7 +23,8 @@ void spd_px_widen(const spd_posix *fs, int fd, mode_t wanted)
     mode_t mode = wanted & ~fs->umask & 0777;
     if (!fs->set_umask || fstat(fd, &status) != 0 || (status.st_mode & 0777) == mode)
         return;
-    (void)spd_px_chmod(fd, (status.st_mode & 07000) | mode); /* else there are fewer than asked */
+    (void)spd_px_chmod(fs, fd,
+                       (status.st_mode & 07000) | mode); /* else there are fewer than asked */
 }
 
 /* The process's umask is that of all threads and stays as it is. So with a umask of its own a new
@@ -107,6 +111,12 @@ static int open_file(const sp_fs_request *request, int *fd)
     return result;
 }
 
+static bool is_memory(int fd)
+{
+    struct statfs fs;
+    return fstatfs(fd, &fs) == 0 && (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC);
+}
+
 sp_answer spd_px_open(sp_fs_request *request)
 {
     spd_posix *fs = spd_px_of(request);
@@ -122,9 +132,11 @@ sp_answer spd_px_open(sp_fs_request *request)
     handle->fs = fs;
     handle->fd = fd;
     handle->flags = request->flags;
+    handle->in_memory = is_memory(fd);
     if ((request->flags & SP_FS_WRITE) == 0)
         handle->flags |= SP_FS_READ; /* as sshd: neither means reading */
-    (void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+    if (!handle->in_memory)
+        (void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
     if (sp_fs_opened(request, handle) == 0)
         return SP_ANSWERED;
     (void)close(fd);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -60,16 +61,11 @@ void spd_root_close(spd_root *root)
 
 int spd_join(char out[SPD_NAME_ROOM], const char *base, const char *path)
 {
-    size_t length = strlen(path), before = path[0] == '/' ? 0 : strlen(base);
-    bool slash = path[0] != '/' && length > 0 && (before == 0 || base[before - 1] != '/');
-    if (length >= SPD_NAME_ROOM || before >= SPD_NAME_ROOM ||
-        before + slash + length >= SPD_NAME_ROOM)
-        return ENAMETOOLONG;
-    memcpy(out, base, before);
-    if (slash)
-        out[before++] = '/';
-    memcpy(out + before, path, length + 1);
-    return 0;
+    const char *before = path[0] == '/' ? "" : base;
+    size_t length = strlen(before);
+    bool slash = path[0] != '/' && path[0] != '\0' && (length == 0 || before[length - 1] != '/');
+    int n = snprintf(out, SPD_NAME_ROOM, "%s%s%s", before, slash ? "/" : "", path);
+    return n < 0 || (size_t)n >= SPD_NAME_ROOM ? ENAMETOOLONG : 0;
 }
 
 /* ---- opening ---- */
@@ -125,6 +121,12 @@ int spd_open(const spd_root *root, const char *path, int flags, mode_t mode, int
 
 /* ---- places ---- */
 
+void spd_place_itself(spd_place *place)
+{
+    place->name[0] = '.';
+    place->name[1] = '\0';
+}
+
 void spd_place_close(spd_place *place)
 {
     if (place->dir >= 0)
@@ -154,9 +156,9 @@ static bool split(const char *path, char parent[SPD_NAME_ROOM], spd_place *place
     memcpy(place->name, path + start, length);
     place->name[length] = '\0';
     memcpy(parent, path, start);
-    parent[start] = '\0';
     if (start == 0)
-        strcpy(parent, "/");
+        parent[start++] = '/';
+    parent[start] = '\0';
     return true;
 }
 
@@ -173,7 +175,7 @@ int spd_find(const spd_root *root, const char *path, spd_place *place)
     if (!split(path, parent, place, &error)) {
         if (error != 0)
             return error;
-        strcpy(place->name, ".");
+        spd_place_itself(place);
         directory = path[0] == '\0' ? "/" : path;
     }
     return spd_open(root, directory, O_PATH | O_DIRECTORY, 0, &place->dir);

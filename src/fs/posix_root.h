@@ -47,6 +47,8 @@ int spd_open(const spd_root *root, const char *path, int flags, mode_t mode, int
 /* Where the last name is, itself not looked at. */
 int spd_find(const spd_root *root, const char *path, spd_place *place);
 void spd_place_close(spd_place *place);
+/* The place's name becomes ".". */
+void spd_place_itself(spd_place *place);
 /* The path without symbolic links, "." and "..". The last name may be missing. Never more than the
  * root shows. */
 int spd_real(const spd_root *root, const char *path, char out[SPD_NAME_ROOM]);

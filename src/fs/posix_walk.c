@@ -7,12 +7,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
-
-#define PROC_MAGIC 0x9fa0 /* statfs(2): PROC_SUPER_MAGIC */
 
 typedef struct walk {
     const spd_root *root;
@@ -87,7 +86,7 @@ static bool is_magic(int fd, const char *text)
 {
     struct statfs fs;
     return fstatfs(fd, &fs) != 0 ||
-           (fs.f_type == PROC_MAGIC && (text[0] == '/' || strchr(text, ':') != NULL));
+           (fs.f_type == PROC_SUPER_MAGIC && (text[0] == '/' || strchr(text, ':') != NULL));
 }
 
 /* Puts the text of a link before what is still to go. */
@@ -178,7 +177,7 @@ static int walk_on(walk *w, bool follow, spd_place *place)
             strcmp(place->name, "..") == 0) {
             if (strcmp(place->name, "..") == 0)
                 result = up(w);
-            strcpy(place->name, ".");
+            spd_place_itself(place);
             done = last;
         } else {
             result = go(w, place->name, last, slash, follow, &done);

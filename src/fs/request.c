@@ -245,6 +245,19 @@ static void work_run(void *data)
     work->result = work->handler != NULL ? work->handler(q) : work->work(q, work->data);
 }
 
+void spd_will_work(spd_request *request)
+{
+    request->working = true;
+}
+
+void spd_worked(spd_request *request, sp_answer answer)
+{
+    atomic_fetch_add_explicit(&request->refs, 1, memory_order_relaxed);
+    if (returned(request, answer))
+        apply(request);
+    spd_drop(request);
+}
+
 /* Back on the loop's thread. */
 static void work_done(void *data)
 {
@@ -252,10 +265,7 @@ static void work_done(void *data)
     spd_request *request = work->request;
     sp_answer result = work->result;
     spb_free(request->env, work);
-    atomic_fetch_add_explicit(&request->refs, 1, memory_order_relaxed);
-    if (returned(request, result))
-        apply(request);
-    spd_drop(request);
+    spd_worked(request, result);
 }
 
 static bool start_work(const fs_work *what)

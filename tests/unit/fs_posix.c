@@ -40,6 +40,12 @@ static void begin_plain(void)
     begin(&options, false);
 }
 
+/* With the calls of old kernels, when the test's state says so. */
+static void choose_calls(void **state)
+{
+    inside()->old_calls = *state != NULL;
+}
+
 static unsigned mode_of(const char *name)
 {
     struct stat status;
@@ -331,9 +337,9 @@ static sp_fs_attr attr_of(sp_fs_op op, const sp_fs_request *with)
 
 static void attributes(void **state)
 {
-    (void)state;
     struct stat status;
     begin_plain();
+    choose_calls(state);
     put_file(real_path("f"), "12345");
     assert_int_equal(symlink("f", real_path("l")), 0);
     assert_int_equal(stat(real_path("f"), &status), 0);
@@ -416,7 +422,6 @@ static void attributes(void **state)
 
 static void the_umask(void **state)
 {
-    (void)state;
     static const mode_t process[] = {0, 022, 077};
     static const mode_t ours[] = {0, 002, 027};
     for (size_t i = 0; i < 9; i++) {
@@ -425,6 +430,7 @@ static void the_umask(void **state)
         empty_root();
         (void)umask(process[i / 3]);
         begin(&options, false);
+        choose_calls(state);
         close_it(open_as("f", RW));
         assert_int_equal(mode_of("f"), 0666 & ~ours[i % 3]);
         assert_int_equal(on_path(SP_FS_OP_MKDIR, "d"), SP_FS_OK);
@@ -527,9 +533,9 @@ static void made_and_removed(void **state)
 
 static void renamed(void **state)
 {
-    (void)state;
     char text[8] = "";
     begin_plain();
+    choose_calls(state);
     put_file(real_path("a"), "a");
     put_file(real_path("b"), "b");
     assert_int_equal(mkdir(real_path("d"), 0777), 0);
@@ -696,8 +702,96 @@ static void without_rights(void **state)
     end();
 }
 
+/* ---- out of memory ---- */
+
+static size_t allowed;
+
+static void *meager_alloc(void *ctx, size_t size)
+{
+    (void)ctx;
+    return allowed == 0 ? NULL : (allowed--, malloc(size));
+}
+
+static void *meager_realloc(void *ctx, void *ptr, size_t size)
+{
+    (void)ctx;
+    return allowed == 0 ? NULL : (allowed--, realloc(ptr, size));
+}
+
+static void meager_free(void *ctx, void *ptr)
+{
+    (void)ctx;
+    free(ptr);
+}
+
+static bool all_at_once(void *file, sp_fs_op op, char *bytes)
+{
+    enum { COUNT = 40 };
+    asked *all[COUNT];
+    bool fine = true;
+    for (size_t i = 0; i < COUNT; i++)
+        all[i] = start_asking(
+            op,
+            &(sp_fs_request){
+                .handle = file, .offset = i, .bytes = bytes + i, .buffer = bytes + i, .length = 1});
+    for (size_t i = 0; i < COUNT; i++) {
+        await(all[i]);
+        fine = fine && answer_of(all[i])->status == SP_FS_OK;
+        forget(all[i]);
+    }
+    return fine;
+}
+
+/* Several things, with only so much memory; the last allocation that is refused ends well too. */
+static bool do_with(size_t count)
+{
+    const uint32_t id = 0;
+    char bytes[64] = "";
+    begin_plain();
+    put_file(real_path("f"), "0123456789");
+    void *file = open_as("f", RW);
+    void *end_of = open_as("g", SP_FS_WRITE | SP_FS_CREATE | SP_FS_APPEND);
+    ((spd_px_handle *)file)->no_nowait = true;
+    inside()->env.allocator = (sp_allocator){NULL, meager_alloc, meager_realloc, meager_free};
+    allowed = count;
+    bool fine = status_of(SP_FS_OP_OPEN, &(sp_fs_request){.path = "f"}) == SP_FS_OK;
+    fine = all_at_once(file, SP_FS_OP_WRITE, bytes) && fine;
+    fine = all_at_once(file, SP_FS_OP_READ, bytes) && fine;
+    fine = status_of(SP_FS_OP_COPY_DATA, &(sp_fs_request){.handle = file, .to_handle = end_of}) ==
+               SP_FS_OK &&
+           fine;
+    fine = status_of(SP_FS_OP_USERS_GROUPS, &(sp_fs_request){.uids = &id, .uid_count = 1}) ==
+               SP_FS_OK &&
+           fine;
+    asked *a = ask(SP_FS_OP_OPENDIR, &(sp_fs_request){.path = "."});
+    if (answer_of(a)->form == SPD_HANDLE) {
+        void *dir = answer_of(a)->u.handle;
+        fine =
+            status_of(SP_FS_OP_READDIR, &(sp_fs_request){.handle = dir, .length = 9}) == SP_FS_OK &&
+            fine;
+        close_it(dir);
+    } else {
+        fine = false;
+    }
+    forget(a);
+    bool enough = allowed > 0;
+    close_it(end_of);
+    close_it(file);
+    end();
+    return fine && enough;
+}
+
+static void out_of_memory(void **state)
+{
+    (void)state;
+    size_t count = 0;
+    while (!do_with(count))
+        assert_true(++count < 1000);
+}
+
 int main(void)
 {
+    static char old[] = "old";
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(read_and_written),
         cmocka_unit_test(opened_by_flags),
@@ -717,6 +811,10 @@ int main(void)
         cmocka_unit_test(read_only),
         cmocka_unit_test(no_symlinks),
         cmocka_unit_test(bad_options),
+        cmocka_unit_test(out_of_memory),
+        {"attributes (old calls)", attributes, NULL, NULL, old},
+        {"the_umask (old calls)", the_umask, NULL, NULL, old},
+        {"renamed (old calls)", renamed, NULL, NULL, old},
         cmocka_unit_test(without_rights),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
