@@ -446,9 +446,29 @@ static bool make_request(spf_server *server, const spf_message *m, spf_file *fil
     return true;
 }
 
-static bool ask(spf_server *server, spf_message *m)
+bool spf_has_draft_links(const char *client_version)
+{
+    static const char *const clients[] = {"SSH-2.0-AsyncSSH_", "SSH-2.0-libssh_"};
+    for (size_t i = 0; i < sizeof clients / sizeof clients[0]; i++)
+        if (client_version != NULL && strncmp(client_version, clients[i], strlen(clients[i])) == 0)
+            return true;
+    return false;
+}
+
+/* What the wire has otherwise than operations are asked. */
+static void adapt(const spf_server *server, spf_message *m)
 {
     complete_flags(m);
+    if (m->op == SP_FS_OP_SYMLINK && server->draft_links) {
+        spb_span link = m->to;
+        m->to = m->path;
+        m->path = link;
+    }
+}
+
+static bool ask(spf_server *server, spf_message *m)
+{
+    adapt(server, m);
     bool handles = has_handle(m->op);
     spf_file *file = handles ? spf_file_find(server, m->handle) : NULL;
     spf_file *to = m->op == SP_FS_OP_COPY_DATA ? spf_file_find(server, m->to_handle) : NULL;
