@@ -7,6 +7,7 @@
 #define CHARGE_LISTING ((size_t)64 * 1024) /* of a reply with names, about */
 #define ENTRIES 100u                       /* in one reply, at most */
 #define ENTRY_MAX (SPF_LONGNAME_MAX + SP_FS_NAME_MAX + 64)
+#define STATUS_MAX ((size_t)SPD_TEXT_MAX + 64)
 #define REPLY_MAX ((size_t)1024 * 1024)
 #define OFFSET_MAX ((uint64_t)INT64_MAX)
 
@@ -368,7 +369,9 @@ static bool prepare_read(spf_request *request)
     uint64_t max = request->server->options.max_packet - SPF_PACKET_OVERHEAD;
     if (q->length > max)
         q->length = max;
-    uint8_t *room = spb_buffer_reserve(&request->reply, SPF_DATA_HEADER + (size_t)q->length);
+    size_t size = SPF_DATA_HEADER + (size_t)q->length;
+    request->reply.limit = size > STATUS_MAX ? size : STATUS_MAX; /* no memory beyond that */
+    uint8_t *room = spb_buffer_reserve(&request->reply, size);
     if (room == NULL)
         return false;
     q->buffer = room + SPF_DATA_HEADER;

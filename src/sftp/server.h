@@ -110,8 +110,8 @@ bool spf_ended(const spf_server *server);
 spf_file *spf_file_new(spf_server *server, const spf_message *message, bool *limit);
 spf_file *spf_file_find(const spf_server *server, spb_span id); /* NULL: none that can be used */
 void spf_file_free(spf_server *server, spf_file *file);
-/* Any file that is open and not closing. */
-spf_file *spf_file_any(const spf_server *server);
+/* The next file from `*place` on that is open and not closing. */
+spf_file *spf_file_next(const spf_server *server, size_t *place);
 void spf_file_closed(spf_server *server, const spf_file *file, sp_fs_status status, bool by_client);
 void spf_files_free(spf_server *server);
 

@@ -4,7 +4,6 @@
 
 #include "fs/memory.h"
 
-#define RW (SP_FS_READ | SP_FS_WRITE)
 #define MAKE (RW | SP_FS_CREATE)
 
 static spd_memory *memory(void)

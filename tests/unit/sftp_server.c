@@ -585,13 +585,14 @@ static void options_have_bounds(void **state)
     const sp_sftp_options bad[] = {
         {SP_SFTP_OPTIONS_INIT, .max_packet = 33999},
         {SP_SFTP_OPTIONS_INIT, .max_packet = 600000},
-        {SP_SFTP_OPTIONS_INIT, .max_handles = 1000001},
+        {SP_SFTP_OPTIONS_INIT, .max_handles = 16385},
+        {SP_SFTP_OPTIONS_INIT, .max_requests = 4097},
         {.size = 0},
     };
     spf_server *none;
     sp_fs *fs = sp_fs_memory_new(NULL);
     assert_int_equal(spl_loop_new(&loop, &env, NULL), 0);
-    for (size_t i = 0; i < 4; i++)
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         assert_int_equal(spf_server_new(&none, fs, loop, NULL, "", &bad[i], stand_moved, NULL),
                          SP_EINVAL);
     assert_int_equal(spf_server_new(&none, NULL, loop, NULL, "", NULL, stand_moved, NULL),
