@@ -44,10 +44,10 @@ typedef struct sp_sftp_transfer {
 
 typedef struct sp_sftp_options {
     size_t size;
-    unsigned max_handles;  /* open files and directories; 0: 1024 */
-    unsigned max_requests; /* taken, and not answered to the end; 0: 128 */
+    unsigned max_handles;  /* open files and directories; 0: 1024; 16384 at most */
+    unsigned max_requests; /* taken, and not answered to the end; 0: 128; 4096 at most */
     size_t max_bytes;      /* of these requests and their answers; 0: 4 MiB */
-    size_t max_packet;     /* 34000 at least (section 3); 0: 256 KiB + 1 KiB */
+    size_t max_packet;     /* 34000 (section 3) to 512 KiB; 0: 256 KiB + 1 KiB */
     bool read_only;        /* what would change anything is SP_FS_PERMISSION_DENIED, unasked */
     /* Each file (not each directory) that was open was closed. May be NULL. */
     void (*transferred)(sp_channel *channel, const sp_sftp_transfer *transfer, void *data);

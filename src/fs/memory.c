@@ -10,7 +10,7 @@
 #define MODE_BITS 07777u
 
 typedef struct memory_handle {
-    spd_node *node;
+    spd_mem_node *node;
     uint32_t flags;
     uint64_t serial; /* of the last name read */
     unsigned dots;   /* "." and ".." that were read */
@@ -45,7 +45,7 @@ static sp_answer finish(sp_fs_request *r, int result)
 static sp_answer name_of(sp_fs_request *r, const char *path)
 {
     spd_memory *m = of(r);
-    spd_place place;
+    spd_mem_place place;
     char *out = spb_alloc(&m->env, SPD_PATH_MAX);
     if (out == NULL)
         return SP_REJECT;
@@ -81,7 +81,7 @@ static sp_answer mem_home_directory(sp_fs_request *r)
 static sp_answer mem_readlink(sp_fs_request *r)
 {
     spd_memory *m = of(r);
-    spd_node *node;
+    spd_mem_node *node;
     int answered = SP_EINVAL;
     lock(m);
     int result = spd_mem_find_node(m, r->path, false, &node);
@@ -98,7 +98,7 @@ static sp_answer mem_readlink(sp_fs_request *r)
 static sp_answer look(sp_fs_request *r, bool follow)
 {
     spd_memory *m = of(r);
-    spd_node *node;
+    spd_mem_node *node;
     sp_fs_attr attr = {0};
     lock(m);
     int result = spd_mem_find_node(m, r->path, follow, &node);
@@ -127,7 +127,7 @@ static sp_answer mem_fstat(sp_fs_request *r)
     return sp_answered(sp_fs_attributes(r, &attr));
 }
 
-static int set(spd_memory *m, spd_node *node, const sp_fs_attr *attr)
+static int set(spd_memory *m, spd_mem_node *node, const sp_fs_attr *attr)
 {
     if ((attr->valid & SP_FS_ATTR_SIZE) != 0) {
         if (!spd_is(node, SPD_MODE_FILE))
@@ -152,7 +152,7 @@ static int set(spd_memory *m, spd_node *node, const sp_fs_attr *attr)
 
 static sp_answer set_path(sp_fs_request *r, bool follow)
 {
-    spd_node *node;
+    spd_mem_node *node;
     lock(of(r));
     int result = spd_mem_find_node(of(r), r->path, follow, &node);
     return finish(r, result == 0 ? set(of(r), node, &r->attr) : result);
@@ -181,7 +181,7 @@ static sp_answer mem_fsetstat(sp_fs_request *r)
 /* ---- making and removing ---- */
 
 /* Gives a new node its name, or lets it go. */
-static int name_new(spd_memory *m, const spd_place *place, spd_node *node)
+static int name_new(spd_memory *m, const spd_mem_place *place, spd_mem_node *node)
 {
     if (node == NULL)
         return ENOSPC;
@@ -196,7 +196,7 @@ static uint32_t mode_of(const sp_fs_attr *attr, uint32_t otherwise)
 }
 
 /* Where something new is to be: there must be a directory, and nothing of that name. */
-static int find_free(spd_memory *m, const char *path, spd_place *place)
+static int find_free(spd_memory *m, const char *path, spd_mem_place *place)
 {
     int result = spd_mem_find(m, path, false, place);
     return result == 0 && place->node != NULL ? EEXIST : result;
@@ -205,7 +205,7 @@ static int find_free(spd_memory *m, const char *path, spd_place *place)
 static sp_answer mem_mkdir(sp_fs_request *r)
 {
     spd_memory *m = of(r);
-    spd_place place;
+    spd_mem_place place;
     lock(m);
     int result = find_free(m, r->path, &place);
     if (result == 0)
@@ -216,7 +216,7 @@ static sp_answer mem_mkdir(sp_fs_request *r)
 static sp_answer mem_symlink(sp_fs_request *r)
 {
     spd_memory *m = of(r);
-    spd_place place;
+    spd_mem_place place;
     size_t length = strlen(r->to);
     lock(m);
     int result = find_free(m, r->path, &place);
@@ -226,7 +226,7 @@ static sp_answer mem_symlink(sp_fs_request *r)
         result = ENOSPC;
     if (result != 0)
         return finish(r, result);
-    spd_node *node = spd_mem_node_new(m, SPD_MODE_LINK | 0777);
+    spd_mem_node *node = spd_mem_node_new(m, SPD_MODE_LINK | 0777);
     if (node != NULL) {
         node->target = spb_strdup(&m->env, r->to);
         if (node->target == NULL) {
@@ -242,8 +242,8 @@ static sp_answer mem_symlink(sp_fs_request *r)
 static sp_answer mem_link(sp_fs_request *r)
 {
     spd_memory *m = of(r);
-    spd_node *node;
-    spd_place place;
+    spd_mem_node *node;
+    spd_mem_place place;
     lock(m);
     int result = spd_mem_find_node(m, r->path, false, &node);
     if (result == 0 && spd_is(node, SPD_MODE_DIR))
@@ -255,15 +255,15 @@ static sp_answer mem_link(sp_fs_request *r)
     return finish(r, result);
 }
 
-static void unname(spd_memory *m, const spd_place *place)
+static void unname(spd_memory *m, const spd_mem_place *place)
 {
-    spd_node *node = place->node;
+    spd_mem_node *node = place->node;
     spd_mem_name_remove(m, place);
     spd_mem_node_check(m, node);
 }
 
 /* Is there something with a name that can be taken away? */
-static int find_named(spd_memory *m, const char *path, spd_place *place)
+static int find_named(spd_memory *m, const char *path, spd_mem_place *place)
 {
     int result = spd_mem_find(m, path, false, place);
     if (result == 0 && place->node == NULL)
@@ -273,7 +273,7 @@ static int find_named(spd_memory *m, const char *path, spd_place *place)
 
 static sp_answer mem_remove(sp_fs_request *r)
 {
-    spd_place place;
+    spd_mem_place place;
     lock(of(r));
     int result = find_named(of(r), r->path, &place);
     if (result == 0 && spd_is(place.node, SPD_MODE_DIR))
@@ -285,7 +285,7 @@ static sp_answer mem_remove(sp_fs_request *r)
 
 static sp_answer mem_rmdir(sp_fs_request *r)
 {
-    spd_place place;
+    spd_mem_place place;
     lock(of(r));
     int result = find_named(of(r), r->path, &place);
     if (result == 0 && !spd_is(place.node, SPD_MODE_DIR))
@@ -297,7 +297,7 @@ static sp_answer mem_rmdir(sp_fs_request *r)
     return finish(r, result);
 }
 
-static bool is_within(const spd_node *dir, const spd_node *above)
+static bool is_within(const spd_mem_node *dir, const spd_mem_node *above)
 {
     while (dir != above && dir->parent != NULL && dir->parent != dir)
         dir = dir->parent;
@@ -305,7 +305,7 @@ static bool is_within(const spd_node *dir, const spd_node *above)
 }
 
 /* May `to` be replaced by `from`? rename(2). */
-static int may_replace(const spd_place *from, const spd_place *to, bool replace)
+static int may_replace(const spd_mem_place *from, const spd_mem_place *to, bool replace)
 {
     bool dir = spd_is(from->node, SPD_MODE_DIR);
     if (to->dir == NULL)
@@ -322,14 +322,14 @@ static int may_replace(const spd_place *from, const spd_place *to, bool replace)
 }
 
 /* The new name is made before the old one goes: for want of room nothing is lost. */
-static int move(spd_memory *m, const spd_place *from, const spd_place *to)
+static int move(spd_memory *m, const spd_mem_place *from, const spd_mem_place *to)
 {
-    spd_node *node = from->node;
-    spd_node *old = to->node;
+    spd_mem_node *node = from->node;
+    spd_mem_node *old = to->node;
     if (old == node)
         return 0;
-    spd_node *parent = node->parent;
-    spd_place fresh = *to;
+    spd_mem_node *parent = node->parent;
+    spd_mem_place fresh = *to;
     int result = spd_mem_name_add(m, &fresh, node);
     if (result != 0)
         return result;
@@ -346,8 +346,8 @@ static int move(spd_memory *m, const spd_place *from, const spd_place *to)
 static sp_answer mem_rename(sp_fs_request *r)
 {
     spd_memory *m = of(r);
-    spd_place from;
-    spd_place to;
+    spd_mem_place from;
+    spd_mem_place to;
     lock(m);
     int result = find_named(m, r->path, &from);
     if (result == 0)
@@ -361,10 +361,10 @@ static sp_answer mem_rename(sp_fs_request *r)
 
 /* ---- open files and directories ---- */
 
-static int find_to_open(sp_fs_request *r, spd_node **node)
+static int find_to_open(sp_fs_request *r, spd_mem_node **node)
 {
     spd_memory *m = of(r);
-    spd_place place;
+    spd_mem_place place;
     bool exclusive = (r->flags & SP_FS_EXCLUSIVE) != 0 && (r->flags & SP_FS_CREATE) != 0;
     int result = spd_mem_find(m, r->path, !exclusive, &place);
     *node = place.node;
@@ -383,7 +383,7 @@ static int find_to_open(sp_fs_request *r, spd_node **node)
     return (r->flags & SP_FS_TRUNCATE) != 0 ? spd_mem_file_resize(m, place.node, 0) : 0;
 }
 
-static sp_answer open_node(sp_fs_request *r, int result, spd_node *node)
+static sp_answer open_node(sp_fs_request *r, int result, spd_mem_node *node)
 {
     spd_memory *m = of(r);
     memory_handle *h = result == 0 ? spb_calloc(&m->env, 1, sizeof *h) : NULL;
@@ -400,7 +400,7 @@ static sp_answer open_node(sp_fs_request *r, int result, spd_node *node)
 
 static sp_answer mem_open(sp_fs_request *r)
 {
-    spd_node *node = NULL;
+    spd_mem_node *node = NULL;
     lock(of(r));
     int result = find_to_open(r, &node);
     return open_node(r, result, node);
@@ -408,7 +408,7 @@ static sp_answer mem_open(sp_fs_request *r)
 
 static sp_answer mem_opendir(sp_fs_request *r)
 {
-    spd_node *node;
+    spd_mem_node *node;
     lock(of(r));
     int result = spd_mem_find_node(of(r), r->path, true, &node);
     if (result == 0 && !spd_is(node, SPD_MODE_DIR))
@@ -478,10 +478,10 @@ static sp_answer mem_copy_data(sp_fs_request *r)
 /* ---- listing ---- */
 
 /* The node of the next name, and its text; NULL: no more. */
-static const spd_node *next_name(memory_handle *h, const char **text)
+static const spd_mem_node *next_name(memory_handle *h, const char **text)
 {
     static const char *const dots[] = {".", ".."};
-    const spd_node *dir = h->node;
+    const spd_mem_node *dir = h->node;
     if (h->dots < 2) {
         *text = dots[h->dots];
         h->dots++;
@@ -509,7 +509,7 @@ static sp_answer mem_readdir(sp_fs_request *r)
     memory_handle *h = r->handle;
     size_t room = (size_t)r->length;
     size_t count = 0;
-    const spd_node *node;
+    const spd_mem_node *node;
     const char *text;
     sp_fs_entry *entries = spb_calloc(&m->env, room, sizeof *entries);
     if (entries == NULL)
@@ -547,7 +547,7 @@ static sp_answer space(sp_fs_request *r)
 
 static sp_answer mem_statvfs(sp_fs_request *r)
 {
-    spd_node *node;
+    spd_mem_node *node;
     lock(of(r));
     int result = spd_mem_find_node(of(r), r->path, true, &node);
     if (result != 0)

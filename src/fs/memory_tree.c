@@ -11,7 +11,7 @@
 
 /* ---- paths ---- */
 
-static spd_name *find_name(const spd_node *dir, const char *text, size_t length)
+static spd_mem_name *find_name(const spd_mem_node *dir, const char *text, size_t length)
 {
     for (size_t i = 0; i < dir->name_count; i++)
         if (strncmp(dir->names[i].text, text, length) == 0 && dir->names[i].text[length] == '\0')
@@ -35,13 +35,13 @@ static bool is_last(const char *path)
     return path[strspn(path, "/")] == '\0';
 }
 
-static int walk(spd_memory *m, spd_node *from, const char *path, bool follow, unsigned *links,
-                spd_place *place)
+static int walk(spd_memory *m, spd_mem_node *from, const char *path, bool follow, unsigned *links,
+                spd_mem_place *place)
 {
     const char *text;
     size_t length;
-    spd_node *at = path[0] == '/' ? m->root : from;
-    *place = (spd_place){NULL, "", 0, at};
+    spd_mem_node *at = path[0] == '/' ? m->root : from;
+    *place = (spd_mem_place){NULL, "", 0, at};
     while (next_component(&path, &text, &length)) {
         if (length > SP_FS_NAME_MAX)
             return ENAMETOOLONG;
@@ -51,12 +51,12 @@ static int walk(spd_memory *m, spd_node *from, const char *path, bool follow, un
             continue;
         if (length == 2 && text[0] == '.' && text[1] == '.') {
             at = at->parent != NULL ? at->parent : m->root;
-            *place = (spd_place){NULL, "", 0, at};
+            *place = (spd_mem_place){NULL, "", 0, at};
             continue;
         }
-        const spd_name *name = find_name(at, text, length);
+        const spd_mem_name *name = find_name(at, text, length);
         bool last = is_last(path);
-        *place = (spd_place){at, text, length, name == NULL ? NULL : name->node};
+        *place = (spd_mem_place){at, text, length, name == NULL ? NULL : name->node};
         if (name == NULL)
             return last ? 0 : ENOENT;
         if (spd_is(name->node, SPD_MODE_LINK) && (follow || !last)) {
@@ -73,15 +73,15 @@ static int walk(spd_memory *m, spd_node *from, const char *path, bool follow, un
     return 0;
 }
 
-int spd_mem_find(spd_memory *m, const char *path, bool follow, spd_place *place)
+int spd_mem_find(spd_memory *m, const char *path, bool follow, spd_mem_place *place)
 {
     unsigned links = 0;
     return walk(m, m->root, path, follow, &links, place);
 }
 
-int spd_mem_find_node(spd_memory *m, const char *path, bool follow, spd_node **node)
+int spd_mem_find_node(spd_memory *m, const char *path, bool follow, spd_mem_node **node)
 {
-    spd_place place;
+    spd_mem_place place;
     int result = spd_mem_find(m, path, follow, &place);
     *node = place.node;
     return result == 0 && place.node == NULL ? ENOENT : result;
@@ -98,24 +98,24 @@ static bool put_before(char *out, size_t *start, const char *name, size_t length
     return true;
 }
 
-static const spd_name *name_of_dir(const spd_node *dir)
+static const spd_mem_name *name_of_dir(const spd_mem_node *dir)
 {
-    const spd_node *parent = dir->parent;
+    const spd_mem_node *parent = dir->parent;
     for (size_t i = 0; i < parent->name_count; i++)
         if (parent->names[i].node == dir)
             return &parent->names[i];
     return NULL;
 }
 
-int spd_mem_path_of(const spd_place *place, char *out, size_t size)
+int spd_mem_path_of(const spd_mem_place *place, char *out, size_t size)
 {
     size_t start = size - 1;
-    const spd_node *dir = place->dir != NULL ? place->dir : place->node;
+    const spd_mem_node *dir = place->dir != NULL ? place->dir : place->node;
     out[start] = '\0';
     if (place->dir != NULL && !put_before(out, &start, place->name, place->length))
         return ENAMETOOLONG;
     while (dir->parent != NULL && dir->parent != dir) {
-        const spd_name *name = name_of_dir(dir);
+        const spd_mem_name *name = name_of_dir(dir);
         if (name == NULL || !put_before(out, &start, name->text, strlen(name->text)))
             return ENAMETOOLONG;
         dir = dir->parent;
@@ -136,16 +136,16 @@ static bool take(spd_memory *m, uint64_t bytes)
     return true;
 }
 
-void spd_mem_node_touch(spd_node *node)
+void spd_mem_node_touch(spd_mem_node *node)
 {
     node->attr.mtime = (int64_t)time(NULL);
 }
 
-spd_node *spd_mem_node_new(spd_memory *m, uint32_t mode)
+spd_mem_node *spd_mem_node_new(spd_memory *m, uint32_t mode)
 {
     if (m->nodes >= m->max_nodes || !take(m, SPD_NODE_COST))
         return NULL;
-    spd_node *node = spb_calloc(&m->env, 1, sizeof *node);
+    spd_mem_node *node = spb_calloc(&m->env, 1, sizeof *node);
     if (node == NULL) {
         m->bytes -= SPD_NODE_COST;
         return NULL;
@@ -160,7 +160,7 @@ spd_node *spd_mem_node_new(spd_memory *m, uint32_t mode)
     return node;
 }
 
-static void free_node(spd_memory *m, spd_node *node)
+static void free_node(spd_memory *m, spd_mem_node *node)
 {
     m->nodes--;
     m->bytes -= SPD_NODE_COST + node->capacity;
@@ -175,7 +175,7 @@ static void free_node(spd_memory *m, spd_node *node)
     spb_free(&m->env, node);
 }
 
-void spd_mem_node_check(spd_memory *m, spd_node *node)
+void spd_mem_node_check(spd_memory *m, spd_mem_node *node)
 {
     if (node->attr.links == 0 && node->opens == 0)
         free_node(m, node);
@@ -184,17 +184,17 @@ void spd_mem_node_check(spd_memory *m, spd_node *node)
 void spd_mem_tree_free(spd_memory *m)
 {
     while (!spb_list_empty(&m->all))
-        free_node(m, SPB_CONTAINER(m->all.next, spd_node, link));
+        free_node(m, SPB_CONTAINER(m->all.next, spd_mem_node, link));
 }
 
 /* ---- names ---- */
 
-static int make_room(spd_memory *m, spd_node *dir)
+static int make_room(spd_memory *m, spd_mem_node *dir)
 {
     if (dir->name_count < dir->name_room)
         return 0;
     size_t room = dir->name_room == 0 ? NAMES_FIRST : dir->name_room * 2;
-    spd_name *names = spb_realloc(&m->env, dir->names, room * sizeof *names);
+    spd_mem_name *names = spb_realloc(&m->env, dir->names, room * sizeof *names);
     if (names == NULL)
         return ENOSPC;
     dir->names = names;
@@ -202,9 +202,9 @@ static int make_room(spd_memory *m, spd_node *dir)
     return 0;
 }
 
-int spd_mem_name_add(spd_memory *m, const spd_place *place, spd_node *node)
+int spd_mem_name_add(spd_memory *m, const spd_mem_place *place, spd_mem_node *node)
 {
-    spd_node *dir = place->dir;
+    spd_mem_node *dir = place->dir;
     if (dir != m->root && dir->parent == NULL)
         return ENOENT; /* removed meanwhile, and open */
     if (make_room(m, dir) != 0 || !take(m, place->length))
@@ -214,7 +214,7 @@ int spd_mem_name_add(spd_memory *m, const spd_place *place, spd_node *node)
         m->bytes -= place->length;
         return ENOSPC;
     }
-    dir->names[dir->name_count++] = (spd_name){text, node, ++m->serial};
+    dir->names[dir->name_count++] = (spd_mem_name){text, node, ++m->serial};
     node->attr.links++;
     if (spd_is(node, SPD_MODE_DIR))
         node->parent = dir;
@@ -223,11 +223,11 @@ int spd_mem_name_add(spd_memory *m, const spd_place *place, spd_node *node)
 }
 
 /* The node stays; see spd_mem_node_check. */
-void spd_mem_name_remove(spd_memory *m, const spd_place *place)
+void spd_mem_name_remove(spd_memory *m, const spd_mem_place *place)
 {
-    spd_node *dir = place->dir;
-    spd_name *name = find_name(dir, place->name, place->length);
-    spd_node *node = name->node;
+    spd_mem_node *dir = place->dir;
+    spd_mem_name *name = find_name(dir, place->name, place->length);
+    spd_mem_node *node = name->node;
     char *text = name->text;
     size_t behind = dir->name_count - (size_t)(name - dir->names) - 1;
     m->bytes -= place->length;
@@ -242,7 +242,7 @@ void spd_mem_name_remove(spd_memory *m, const spd_place *place)
 
 /* ---- contents ---- */
 
-static int reserve(spd_memory *m, spd_node *node, size_t size)
+static int reserve(spd_memory *m, spd_mem_node *node, size_t size)
 {
     if (size <= node->capacity)
         return 0;
@@ -262,7 +262,7 @@ static int reserve(spd_memory *m, spd_node *node, size_t size)
     return 0;
 }
 
-int spd_mem_file_resize(spd_memory *m, spd_node *node, uint64_t size)
+int spd_mem_file_resize(spd_memory *m, spd_mem_node *node, uint64_t size)
 {
     if (size > m->max_bytes)
         return ENOSPC;
@@ -282,7 +282,7 @@ int spd_mem_file_resize(spd_memory *m, spd_node *node, uint64_t size)
     return 0;
 }
 
-int spd_mem_file_write(spd_memory *m, spd_node *node, uint64_t offset, const void *bytes,
+int spd_mem_file_write(spd_memory *m, spd_mem_node *node, uint64_t offset, const void *bytes,
                        size_t length)
 {
     if (length == 0)

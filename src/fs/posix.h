@@ -16,7 +16,8 @@ typedef struct spd_posix {
     spb_env env;
     spd_root root;
     char home[SPD_NAME_ROOM];
-    bool confined; /* the root is not "/" */
+    bool old_calls; /* without renameat2, fchmodat2 and the like: for tests */
+    bool confined;  /* the root is not "/" */
     bool read_only;
     bool set_umask;
     mode_t umask;
@@ -71,7 +72,7 @@ void spd_px_give_back(spd_posix *fs, uint64_t bytes);
 /* ---- posix_attr.c ---- */
 void spd_px_attr(sp_fs_attr *attr, const struct stat *status);
 /* chmod of what an O_PATH descriptor stands for. */
-int spd_px_chmod(int fd, mode_t mode);
+int spd_px_chmod(const spd_posix *fs, int fd, mode_t mode);
 sp_answer spd_px_stat(sp_fs_request *request);
 sp_answer spd_px_setstat(sp_fs_request *request);
 sp_answer spd_px_fstat(sp_fs_request *request);

@@ -63,7 +63,7 @@ static void name_of(int fd, char out[32])
     snprintf(out, 32, "/proc/self/fd/%d", fd);
 }
 
-int spd_px_chmod(int fd, mode_t mode)
+int spd_px_chmod(const spd_posix *fs, int fd, mode_t mode)
 {
     struct stat status;
     char name[32];
@@ -71,21 +71,25 @@ int spd_px_chmod(int fd, mode_t mode)
         return errno;
     if (S_ISLNK(status.st_mode))
         return EOPNOTSUPP; /* some file systems would do it, half */
-    if (syscall(SYS_fchmodat2, fd, "", mode, AT_EMPTY_PATH) == 0)
-        return 0;
-    if (errno != ENOSYS && errno != EPERM)
-        return errno;
+    if (!fs->old_calls) {
+        if (syscall(SYS_fchmodat2, fd, "", mode, AT_EMPTY_PATH) == 0)
+            return 0;
+        if (errno != ENOSYS && errno != EPERM)
+            return errno;
+    }
     name_of(fd, name); /* no such call, or a filter that does not know it */
     return chmod(name, mode) == 0 ? 0 : errno;
 }
 
-static int set_times(int fd, const struct timespec times[2])
+static int set_times(const spd_posix *fs, int fd, const struct timespec times[2])
 {
     char name[32];
-    if (utimensat(fd, "", times, AT_EMPTY_PATH) == 0)
-        return 0;
-    if (errno != EINVAL && errno != ENOENT)
-        return errno;
+    if (!fs->old_calls) {
+        if (utimensat(fd, "", times, AT_EMPTY_PATH) == 0)
+            return 0;
+        if (errno != EINVAL && errno != ENOENT)
+            return errno;
+    }
     name_of(fd, name); /* before Linux 5.8 */
     return utimensat(AT_FDCWD, name, times, 0) == 0 ? 0 : errno;
 }
@@ -132,14 +136,14 @@ static int resize_path(const sp_fs_request *request)
 
 /* All but the size. Everything is tried; the first failure is told, as sshd does. The descriptor
  * may be an O_PATH one. */
-static int set_others(int fd, const sp_fs_attr *attr)
+static int set_others(const spd_posix *fs, int fd, const sp_fs_attr *attr)
 {
     int result = 0, one = 0;
     if ((attr->valid & SP_FS_ATTR_PERMISSIONS) != 0)
-        result = spd_px_chmod(fd, attr->permissions & 07777);
+        result = spd_px_chmod(fs, fd, attr->permissions & 07777);
     if ((attr->valid & SP_FS_ATTR_TIMES) != 0) {
         const struct timespec times[2] = {{.tv_sec = attr->atime}, {.tv_sec = attr->mtime}};
-        one = set_times(fd, times);
+        one = set_times(fs, fd, times);
         result = result == 0 ? one : result;
     }
     if ((attr->valid & SP_FS_ATTR_OWNER) != 0) {
@@ -164,7 +168,7 @@ sp_answer spd_px_setstat(sp_fs_request *request)
     }
     int one = spd_px_open_path(request, request->op == SP_FS_OP_SETSTAT, &fd);
     if (one == 0) {
-        one = set_others(fd, &request->attr);
+        one = set_others(spd_px_of(request), fd, &request->attr);
         (void)close(fd);
     }
     return spd_px_result(request, result == 0 ? one : result);
@@ -178,7 +182,7 @@ sp_answer spd_px_fsetstat(sp_fs_request *request)
         result = (handle->flags & SP_FS_WRITE) == 0
                      ? EACCES
                      : set_size(handle->fs, handle->fd, request->attr.size);
-    int one = set_others(handle->fd, &request->attr);
+    int one = set_others(handle->fs, handle->fd, &request->attr);
     return spd_px_result(request, result == 0 ? one : result);
 }
 

@@ -23,7 +23,8 @@ void spd_px_widen(const spd_posix *fs, int fd, mode_t wanted)
     mode_t mode = wanted & ~fs->umask & 0777;
     if (!fs->set_umask || fstat(fd, &status) != 0 || (status.st_mode & 0777) == mode)
         return;
-    (void)spd_px_chmod(fd, (status.st_mode & 07000) | mode); /* else there are fewer than asked */
+    (void)spd_px_chmod(fs, fd,
+                       (status.st_mode & 07000) | mode); /* else there are fewer than asked */
 }
 
 /* The process's umask is that of all threads and stays as it is. So with a umask of its own a new

@@ -109,17 +109,20 @@ static int rename_carefully(const spd_place *from, const spd_place *to)
     return error_of(renameat(from->dir, from->name, to->dir, to->name));
 }
 
-static int rename_place(const spd_place *from, const spd_place *to, bool replace)
+static int rename_place(const spd_posix *fs, const spd_place *from, const spd_place *to,
+                        bool replace)
 {
     if ((from->slash || to->slash) && !is_directory(from))
         return exists(from) ? ENOTDIR : ENOENT;
     if (replace)
         return error_of(renameat(from->dir, from->name, to->dir, to->name));
-    if (syscall(SYS_renameat2, from->dir, from->name, to->dir, to->name, RENAME_NOREPLACE) == 0)
-        return 0;
-    /* EINVAL also for a directory that shall go into itself: renameat says so again. */
-    if (errno != EINVAL && errno != ENOSYS && errno != EPERM)
-        return errno;
+    if (!fs->old_calls) {
+        if (syscall(SYS_renameat2, from->dir, from->name, to->dir, to->name, RENAME_NOREPLACE) == 0)
+            return 0;
+        /* EINVAL also for a directory that shall go into itself: renameat says so again. */
+        if (errno != EINVAL && errno != ENOSYS && errno != EPERM)
+            return errno;
+    }
     return rename_carefully(from, to);
 }
 
@@ -130,7 +133,8 @@ sp_answer spd_px_rename(sp_fs_request *request)
     if (result == 0)
         result = find(request, request->to, &to);
     if (result == 0)
-        result = rename_place(&from, &to, (request->flags & SP_FS_REPLACE) != 0);
+        result =
+            rename_place(spd_px_of(request), &from, &to, (request->flags & SP_FS_REPLACE) != 0);
     spd_place_close(&from);
     spd_place_close(&to);
     return spd_px_result(request, result);

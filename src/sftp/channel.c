@@ -147,6 +147,7 @@ int sp_channel_serve_sftp(sp_channel *channel, sp_fs *fs, const sp_sftp_options 
     j->server = conn->server;
     j->channel = sp_channel_ref(channel);
     j->core->channel = channel;
+    j->core->draft_links = spf_has_draft_links(sp_conn_client_version(conn));
     j->closed = j->core->options.closed;
     j->data = j->core->options.data;
     move(j);

@@ -84,10 +84,10 @@ spf_file *spf_file_find(const spf_server *server, spb_span id)
     return file;
 }
 
-spf_file *spf_file_any(const spf_server *server)
+spf_file *spf_file_next(const spf_server *server, size_t *place)
 {
-    for (size_t i = 0; i < server->file_room; i++) {
-        spf_file *file = server->files[i];
+    while (*place < server->file_room) {
+        spf_file *file = server->files[(*place)++];
         if (file != NULL && file->open && file->closer != NULL)
             return file;
     }

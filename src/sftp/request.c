@@ -7,6 +7,7 @@
 #define CHARGE_LISTING ((size_t)64 * 1024) /* of a reply with names, about */
 #define ENTRIES 100u                       /* in one reply, at most */
 #define ENTRY_MAX (SPF_LONGNAME_MAX + SP_FS_NAME_MAX + 64)
+#define STATUS_MAX ((size_t)SPD_TEXT_MAX + 64)
 #define REPLY_MAX ((size_t)1024 * 1024)
 #define OFFSET_MAX ((uint64_t)INT64_MAX)
 
@@ -368,7 +369,9 @@ static bool prepare_read(spf_request *request)
     uint64_t max = request->server->options.max_packet - SPF_PACKET_OVERHEAD;
     if (q->length > max)
         q->length = max;
-    uint8_t *room = spb_buffer_reserve(&request->reply, SPF_DATA_HEADER + (size_t)q->length);
+    size_t size = SPF_DATA_HEADER + (size_t)q->length;
+    request->reply.limit = size > STATUS_MAX ? size : STATUS_MAX; /* no memory beyond that */
+    uint8_t *room = spb_buffer_reserve(&request->reply, size);
     if (room == NULL)
         return false;
     q->buffer = room + SPF_DATA_HEADER;
@@ -446,9 +449,29 @@ static bool make_request(spf_server *server, const spf_message *m, spf_file *fil
     return true;
 }
 
-static bool ask(spf_server *server, spf_message *m)
+bool spf_has_draft_links(const char *client_version)
+{
+    static const char *const clients[] = {"SSH-2.0-AsyncSSH_", "SSH-2.0-libssh_"};
+    for (size_t i = 0; i < sizeof clients / sizeof clients[0]; i++)
+        if (client_version != NULL && strncmp(client_version, clients[i], strlen(clients[i])) == 0)
+            return true;
+    return false;
+}
+
+/* What the wire has otherwise than operations are asked. */
+static void adapt(const spf_server *server, spf_message *m)
 {
     complete_flags(m);
+    if (m->op == SP_FS_OP_SYMLINK && server->draft_links) {
+        spb_span link = m->to;
+        m->to = m->path;
+        m->path = link;
+    }
+}
+
+static bool ask(spf_server *server, spf_message *m)
+{
+    adapt(server, m);
     bool handles = has_handle(m->op);
     spf_file *file = handles ? spf_file_find(server, m->handle) : NULL;
     spf_file *to = m->op == SP_FS_OP_COPY_DATA ? spf_file_find(server, m->to_handle) : NULL;

@@ -4,8 +4,9 @@
 #include <string.h>
 
 #define HANDLES 1024u
-#define HANDLES_MAX 1000000u
+#define HANDLES_MAX 16384u
 #define REQUESTS 128u
+#define REQUESTS_MAX 4096u /* each is compared with those before it */
 #define BYTES ((size_t)4 * 1024 * 1024)
 #define PACKET ((size_t)256 * 1024 + 1024)
 #define PACKET_LEAST ((size_t)34000)
@@ -27,8 +28,8 @@ static int read_options(sp_sftp_options *o, const sp_sftp_options *given)
     o->max_requests = o->max_requests != 0 ? o->max_requests : REQUESTS;
     o->max_bytes = o->max_bytes != 0 ? o->max_bytes : BYTES;
     o->max_packet = o->max_packet != 0 ? o->max_packet : PACKET;
-    bool good = o->max_handles <= HANDLES_MAX && o->max_packet >= PACKET_LEAST &&
-                o->max_packet <= PACKET_MOST;
+    bool good = o->max_handles <= HANDLES_MAX && o->max_requests <= REQUESTS_MAX &&
+                o->max_packet >= PACKET_LEAST && o->max_packet <= PACKET_MOST;
     return good ? 0 : SP_EINVAL;
 }
 
@@ -136,6 +137,7 @@ static size_t take_bytes(spf_server *server, const uint8_t *bytes, size_t length
         spf_break(server, 255);
         return length;
     }
+    server->packet.limit = whole; /* no memory beyond that */
     if (server->packet.length == 0)
         (void)spb_buffer_reserve(&server->packet, whole < AT_ONCE ? whole : AT_ONCE);
     size_t part = whole - server->packet.length;
@@ -206,13 +208,14 @@ static bool start_requests(spf_server *server)
 static void end(spf_server *server)
 {
     spf_file *file;
+    size_t place = 0;
     if (!server->over || server->held.length != 0 || !spb_list_empty(&server->requests))
         return;
     if (server->phase == SPF_SERVING)
         server->phase = SPF_CLOSING;
     if (server->phase != SPF_CLOSING)
         return;
-    while ((file = spf_file_any(server)) != NULL)
+    while ((file = spf_file_next(server, &place)) != NULL)
         spf_add_close(file, 0, true);
     while (start_requests(server))
         ;

@@ -62,6 +62,7 @@ struct spf_server {
     void *owner;
     spf_phase phase;
     uint32_t status;  /* the exit status */
+    bool draft_links; /* the client's SYMLINK is the draft's, not OpenSSH's */
     bool running;     /* spf_run is on the stack */
     bool initialized; /* INIT came */
     bool over;        /* there is no more input, but for what is held */
@@ -81,6 +82,9 @@ struct spf_server {
     size_t file_count;
 };
 
+/* Most clients send SYMLINK as OpenSSH has it, the text first (PROTOCOL 4.1), whoever the server
+ * is. Some do so only to servers that call themselves OpenSSH, and as in the draft to others. */
+bool spf_has_draft_links(const char *client_version);
 /* `moved(owner)` is called when a late answer has come, from the loop. SP_EINVAL, SP_ENOMEM. */
 int spf_server_new(spf_server **server, sp_fs *fs, spl_loop *loop, struct sp_conn *conn,
                    const char *username, const sp_sftp_options *options, void (*moved)(void *owner),
@@ -106,8 +110,8 @@ bool spf_ended(const spf_server *server);
 spf_file *spf_file_new(spf_server *server, const spf_message *message, bool *limit);
 spf_file *spf_file_find(const spf_server *server, spb_span id); /* NULL: none that can be used */
 void spf_file_free(spf_server *server, spf_file *file);
-/* Any file that is open and not closing. */
-spf_file *spf_file_any(const spf_server *server);
+/* The next file from `*place` on that is open and not closing. */
+spf_file *spf_file_next(const spf_server *server, size_t *place);
 void spf_file_closed(spf_server *server, const spf_file *file, sp_fs_status status, bool by_client);
 void spf_files_free(spf_server *server);
 

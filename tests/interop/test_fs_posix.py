@@ -4,31 +4,14 @@ sizes, trees, names, attributes, and that links lead nowhere outside."""
 import asyncio
 import filecmp
 import os
-import signal
 import stat
 import subprocess
 
 import asyncssh
 import pytest
 
-from servers import PATIENCE, Program, built
-
-
-class Directory(Program):
-    """tests/tools/sftp_server over a directory."""
-
-    def __init__(self, root, *options):
-        super().__init__([built("tools", "sftp_server"), "0", str(root), *options])
-        line = self.out.wait(lambda text: text.startswith("listening on "))
-        self.port = int(line.rsplit(":", 1)[1])
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, value, trace):
-        code = self.finish(lambda: self.process.send_signal(signal.SIGTERM))
-        if kind is None:
-            assert code == 0, f"sftp_server ended with {code}"
+from servers import PATIENCE
+from test_sftp import start  # noqa: F401 - a fixture
 
 
 @pytest.fixture
@@ -39,9 +22,8 @@ def root(tmp_path):
 
 
 @pytest.fixture
-def server(root):
-    with Directory(root) as running:
-        yield running
+def server(start, root):  # noqa: F811
+    return start(root)
 
 
 def sftp(server, commands, tmp_path, *more):
@@ -183,13 +165,13 @@ def test_words_of_failures(server, root):
     with_asyncssh(server, run)
 
 
-def test_a_directory_that_is_read_only(root, tmp_path):
+def test_a_directory_that_is_read_only(start, root, tmp_path):  # noqa: F811
     (root / "f").write_text("text")
     (tmp_path / "new").write_text("new")
-    with Directory(root, "read-only") as server:
-        good(server, [f"get f {tmp_path}/f", "ls -l"], tmp_path)
-        for command in (f"put {tmp_path}/new f", "rm f", "mkdir d", "chmod 600 f", "ln -s x y"):
-            assert "Permission denied" in bad(server, command, tmp_path)
+    server = start(root, "read-only")
+    good(server, [f"get f {tmp_path}/f", "ls -l"], tmp_path)
+    for command in (f"put {tmp_path}/new f", "rm f", "mkdir d", "chmod 600 f", "ln -s x y"):
+        assert "Permission denied" in bad(server, command, tmp_path)
     assert [p.name for p in root.iterdir()] == ["f"] and (root / "f").read_text() == "text"
 
 

@@ -1,6 +1,6 @@
 /* sftp_server: everyone may log in and has SFTP on a file system.
  *
- *     sftp_server PORT memory|DIRECTORY [read-only] [small]
+ *     sftp_server PORT HOST_KEY memory|DIRECTORY [read-only] [small]
  *
  * memory: one file system in memory for all. DIRECTORY: clients see it as "/". small: narrow
  * limits. One line of JSON for each file that was transferred and for each session that ended. */
@@ -69,9 +69,9 @@ int main(int argc, char **argv)
         .session_started = session_started,
     };
     bool read_only = false;
-    if (argc < 3)
+    if (argc < 4)
         return 2;
-    for (int i = 3; i < argc; i++) {
+    for (int i = 4; i < argc; i++) {
         if (strcmp(argv[i], "read-only") == 0)
             read_only = true;
         if (strcmp(argv[i], "small") == 0) {
@@ -83,10 +83,10 @@ int main(int argc, char **argv)
     }
     sftp.transferred = transferred;
     sftp.closed = closed;
-    files = make_files(argv[2], read_only);
+    files = make_files(argv[3], read_only);
     if (files == NULL)
         return 2;
-    int result = example_room(2, argv, &session);
+    int result = example_room(3, argv, &session);
     sp_fs_unref(files);
     return result;
 }

@@ -354,6 +354,26 @@ static void paths(void **state)
     finish(0);
 }
 
+static void links_are_made_the_client_s_way(void **state)
+{
+    (void)state;
+    assert_true(spf_has_draft_links("SSH-2.0-AsyncSSH_2.10.1"));
+    assert_true(spf_has_draft_links("SSH-2.0-libssh_0.10.6"));
+    assert_false(spf_has_draft_links("SSH-2.0-libssh2_1.10.0"));
+    assert_false(spf_has_draft_links("SSH-2.0-OpenSSH_9.2"));
+    assert_false(spf_has_draft_links(NULL));
+    begin(NULL);
+    server->draft_links = true;
+    packet p = begin_packet(SPF_SYMLINK, 1);
+    spw_cstring(&p.b, "/link");
+    spw_cstring(&p.b, "text");
+    send_packet(&p);
+    expect_status(1, SP_FS_OK);
+    send_path(SPF_READLINK, 2, "/link");
+    expect_name(2, "text");
+    finish(0);
+}
+
 static void set_attributes(uint32_t id, packet p)
 {
     spw_u32(&p.b, 1 | 2 | 4 | 8);
@@ -565,13 +585,14 @@ static void options_have_bounds(void **state)
     const sp_sftp_options bad[] = {
         {SP_SFTP_OPTIONS_INIT, .max_packet = 33999},
         {SP_SFTP_OPTIONS_INIT, .max_packet = 600000},
-        {SP_SFTP_OPTIONS_INIT, .max_handles = 1000001},
+        {SP_SFTP_OPTIONS_INIT, .max_handles = 16385},
+        {SP_SFTP_OPTIONS_INIT, .max_requests = 4097},
         {.size = 0},
     };
     spf_server *none;
     sp_fs *fs = sp_fs_memory_new(NULL);
     assert_int_equal(spl_loop_new(&loop, &env, NULL), 0);
-    for (size_t i = 0; i < 4; i++)
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         assert_int_equal(spf_server_new(&none, fs, loop, NULL, "", &bad[i], stand_moved, NULL),
                          SP_EINVAL);
     assert_int_equal(spf_server_new(&none, NULL, loop, NULL, "", NULL, stand_moved, NULL),
@@ -706,6 +727,7 @@ int main(void)
         cmocka_unit_test(only_so_many_handles),
         cmocka_unit_test(many_handles),
         cmocka_unit_test(paths),
+        cmocka_unit_test(links_are_made_the_client_s_way),
         cmocka_unit_test(attributes_are_set),
         cmocka_unit_test(a_directory_is_listed_in_pieces),
         cmocka_unit_test(data_is_copied),

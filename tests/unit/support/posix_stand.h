@@ -196,4 +196,50 @@ static inline int remove_base(void)
     return system(command) == 0 ? 0 : -1;
 }
 
+/* ---- a plain root ---- */
+
+#define RW (SP_FS_READ | SP_FS_WRITE | SP_FS_CREATE)
+
+static inline const char *real_path(const char *name)
+{
+    static char path[256];
+    snprintf(path, sizeof path, "%s/%s", root_path, name);
+    return path;
+}
+
+static inline void empty_root(void)
+{
+    char command[160];
+    snprintf(command, sizeof command, "rm -rf -- %s && mkdir %s", root_path, root_path);
+    assert_int_equal(system(command), 0);
+}
+
+static inline void begin_plain(void)
+{
+    const sp_fs_posix_options options = {SP_FS_POSIX_OPTIONS_INIT, .root = root_path};
+    empty_root();
+    begin(&options, false);
+}
+
+static inline unsigned mode_of(const char *name)
+{
+    struct stat status;
+    assert_int_equal(lstat(real_path(name), &status), 0);
+    return status.st_mode & 07777;
+}
+
+/* The status and its text. */
+static inline void fails(sp_fs_op op, const sp_fs_request *with, sp_fs_status status,
+                         const char *text)
+{
+    asked *a = ask(op, with);
+    const char *given = answer_of(a)->text;
+    if (given == NULL)
+        given = spd_status_text(answer_of(a)->status);
+    assert_int_equal(answer_of(a)->form, SPD_STATUS);
+    assert_int_equal(answer_of(a)->status, status);
+    assert_string_equal(given, text);
+    forget(a);
+}
+
 #endif
