@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BYTES_MAX ((size_t)4 * 1024 * 1024) /* of all names that are found */
+#define BYTES_MAX ((size_t)4 * 1024 * 1024) /* of all names that are found, about */
+#define ITEM_COST ((size_t)32)              /* of one, beside its bytes */
 
 static bool next_item(spp_server *server);
 static bool next_component(spp_server *server);
@@ -36,8 +37,8 @@ static void add(spp_server *server, const char *head, const char *name, size_t l
     size_t size = head_length + slash + length + 1;
     if (glob->overflow || size > SPP_PATH_MAX)
         return;
-    glob->overflow =
-        glob->next_count >= server->options.max_matches || glob->bytes + size > BYTES_MAX;
+    glob->overflow = glob->next_count >= server->options.max_matches ||
+                     glob->bytes + size + ITEM_COST > BYTES_MAX;
     if (glob->overflow)
         return;
     if (glob->next_count == glob->next_room) {
@@ -61,7 +62,7 @@ static void add(spp_server *server, const char *head, const char *name, size_t l
     memcpy(item + head_length + slash, name, length);
     item[size - 1] = '\0';
     glob->next[glob->next_count++] = item;
-    glob->bytes += size;
+    glob->bytes += size + ITEM_COST;
 }
 
 /* All items were looked at: the next ones take their place. */
@@ -69,7 +70,7 @@ static void turn_over(spp_server *server)
 {
     spp_glob *glob = &server->glob;
     for (size_t i = 0; i < glob->count; i++)
-        glob->bytes -= strlen(glob->items[i]) + 1;
+        glob->bytes -= strlen(glob->items[i]) + 1 + ITEM_COST;
     free_items(server, glob->items, glob->count);
     glob->items = glob->next;
     glob->count = glob->next_count;

@@ -206,6 +206,7 @@ static bool answer(spp_server *server)
         server->then(server, &request->base.answer);
     if (server->answered != NULL)
         spp_request_free(request);
+    server->answered = NULL;
     return true;
 }
 

@@ -49,7 +49,7 @@ typedef struct spp_handle {
 
 /* A directory that we are in. */
 typedef struct spp_frame {
-    size_t base;   /* the length of `path` outside it */
+    size_t base;   /* of `path`: the source's, its own length; the sink's, `base` outside it */
     uint32_t mode; /* the sink's: to be set at its end */
     bool created;
     bool has_times;
@@ -107,7 +107,7 @@ struct spp_server {
 
     spp_request *request; /* the open one */
     spp_then then;
-    spp_request *answered; /* whose answer `then` looks at; it may keep it */
+    spp_request *answered; /* whose answer `then` looks at; NULL: it keeps it */
     spp_handle *opening;   /* where its handle goes */
     bool (*turn)(spp_server *server);
 

@@ -311,6 +311,23 @@ def test_asyncssh(server, tmp_path):
     assert look(tree / "d1" / "run") == look(tmp_path / "copy" / "d1" / "run")
 
 
+def test_curl(server, tmp_path):
+    """libssh2's, which puts the path into quotes."""
+    def curl(path, *arguments):
+        return run(["curl", "-sS", "-k", "-u", "user:x", *map(str, arguments),
+                    f"scp://127.0.0.1:{server.port}{path}"])
+
+    if "scp" not in run(["curl", "-V"]).stdout.split():
+        pytest.skip("this curl has no scp")
+    for size in SIZES[1:]:
+        (tmp_path / "in").write_bytes(os.urandom(size))
+        assert curl("/it's%20new", "-T", tmp_path / "in").returncode == 0
+        assert curl("/it's%20new", "-o", tmp_path / "out").returncode == 0
+        assert same(tmp_path / "in", tmp_path / "out")
+    assert curl("/absent", "-o", tmp_path / "out").returncode == 78
+    assert curl("/absent/f", "-T", tmp_path / "in").returncode != 0
+
+
 # ---- clients that break the rules ----------------------------------------------------------------
 
 
@@ -464,6 +481,21 @@ def test_killed_while_sending(folder):
     assert not folder.event("transfer", path="./d/f")["by_client"]
     folder.event("closed", status=1)
     assert open_files(folder, folder.root) == []
+
+
+def test_stopped_while_sending(tmp_path):
+    """The server's end closes the file, and is not late for it."""
+    root = tmp_path / "root"
+    root.mkdir()
+    server = ScpServer(root)
+    with Bytes(server, "scp -t .") as client:
+        client.expect(b"\0")
+        client.send(b"C0644 1000000000 f\n")
+        client.expect(b"\0")
+        client.send(b"x" * 500_000)
+        assert server.finish(lambda: server.process.send_signal(signal.SIGTERM)) == 0
+    assert not server.event("transfer", path="./f")["by_client"]
+    server.event("closed", status=1)
 
 
 def test_killed_while_fetching(folder):
