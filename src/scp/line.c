@@ -140,7 +140,8 @@ void spp_put_times(spb_buffer *out, int64_t mtime, int64_t atime)
 
 static void put_clean(spb_buffer *out, const char *text)
 {
-    for (size_t i = 0; text[i] != '\0' && i < MESSAGE_PART; i++) {
+    size_t length = strnlen(text, MESSAGE_PART);
+    for (size_t i = 0; i < length; i++) {
         uint8_t c = (uint8_t)text[i];
         spw_u8(out, c < 0x20 || c == 0x7f ? '?' : c);
     }
