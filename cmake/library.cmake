@@ -1,5 +1,5 @@
 # One object library per room of src/, the static and the shared library made of them.
-set(SP_ROOMS base editor crypto key transport auth connection engine loop server)
+set(SP_ROOMS base editor crypto key transport auth connection engine loop fs server sftp scp)
 set(SP_OBJECTS)
 foreach(room IN LISTS SP_ROOMS)
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${room}/*.c)

@@ -64,6 +64,9 @@ void sps_channel_lost(sp_channel *channel, const sp_conn_error *error)
         error = &unanswered; /* not clean for a channel that never was */
     if (channel->process != NULL)
         sps_process_hang_up(channel->process);
+    if (channel->taker != NULL)
+        channel->taker->lost(channel->taker);
+    channel->taker = NULL;
     sp_conn *conn = channel->conn;
     if (conn != NULL) {
         sps_questions_cancel_channel(conn, channel->number);
@@ -76,6 +79,17 @@ void sps_channel_lost(sp_channel *channel, const sp_conn_error *error)
     channel->conn = NULL;
     sps_waiters_call(spl_queue_env(channel->queue), &channel->waiters);
     sp_channel_unref(channel);
+}
+
+int sps_channel_take(sp_channel *channel, sps_taker *taker)
+{
+    if (sps_channel_engine(channel) == NULL)
+        return SP_ECONN;
+    if (channel->taker != NULL || channel->process != NULL || channel->direct != NULL)
+        return SP_EINVAL;
+    channel->taker = taker;
+    spb_list_append(&channel->conn->server->takers, &taker->link);
+    return 0;
 }
 
 sp_engine *sps_channel_engine(const sp_channel *channel)

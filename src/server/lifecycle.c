@@ -61,7 +61,8 @@ static void look(spl_task *task)
     if (server->state != SPS_CLOSING)
         return;
     sps_listeners_close(server);
-    if (!spb_list_empty(&server->conns) || !spb_list_empty(&server->directs))
+    if (!spb_list_empty(&server->conns) || !spb_list_empty(&server->directs) ||
+        !spb_list_empty(&server->takers))
         return;
     count_out(server);
     if (atomic_load(&group->busy) == 0 &&
@@ -73,6 +74,18 @@ void sps_server_look(sp_server *server)
 {
     server->task.run = look;
     spl_task_schedule(server->loop, &server->task);
+}
+
+void sps_taker_ended(sp_server *server, sps_taker *taker)
+{
+    spb_list_remove(&taker->link);
+    sps_server_look(server);
+}
+
+void sps_takers_end(sp_server *server)
+{
+    while (!spb_list_empty(&server->takers))
+        spl_loop_turn(server->loop);
 }
 
 static void drained(void *data)
@@ -148,7 +161,6 @@ int sp_server_run(sp_server *server)
 /* Also for a part whose thread ends before its time: the others must not wait for it. */
 void sps_server_abort(sp_server *server)
 {
-    bool was_closed = server->state == SPS_CLOSED;
     atomic_store_explicit(&server->serving, false, memory_order_relaxed);
     if (server->state == SPS_RUNNING)
         server->state = SPS_CLOSING;
@@ -156,7 +168,9 @@ void sps_server_abort(sp_server *server)
     while (!spb_list_empty(&server->conns))
         sps_conn_drop(SPB_CONTAINER(server->conns.next, sp_conn, link));
     sps_directs_end(server);
+    sps_takers_end(server);
     spl_task_cancel(&server->task);
+    bool was_closed = server->state == SPS_CLOSED; /* perhaps in a turn just now */
     server->state = SPS_CLOSED;
     count_out(server);
     if (!was_closed && sps_is_part(server))

@@ -100,6 +100,7 @@ static void init_lists(sp_server *server)
     spb_list_init(&server->relays);
     spb_list_init(&server->waiters);
     spb_list_init(&server->directs);
+    spb_list_init(&server->takers);
 }
 
 static void read_limits(sp_server *server, const sp_server_options *options)

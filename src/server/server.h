@@ -27,6 +27,16 @@ typedef struct sps_process sps_process;
 typedef struct sps_agent sps_agent;
 typedef struct sps_display sps_display;
 
+/* What has taken over a channel's bytes: a file transfer, of a room above. It is called in place of
+ * the channel's handlers for them. The loop is not freed before each taker has ended. */
+typedef struct sps_taker {
+    spb_link link; /* of the server's */
+    void (*data)(struct sps_taker *taker, const uint8_t *bytes, size_t length, uint32_t type);
+    void (*eof)(struct sps_taker *taker);
+    void (*resume)(struct sps_taker *taker); /* the channel takes output again */
+    void (*lost)(struct sps_taker *taker);   /* before connection_lost; the last of these calls */
+} sps_taker;
+
 typedef enum sps_server_state {
     SPS_RUNNING = 0,
     SPS_CLOSING, /* takes no new connections */
@@ -81,6 +91,7 @@ struct sp_server {
     spb_link relays;
     spb_link waiters;
     spb_link directs; /* functions that run (direct.h) */
+    spb_link takers;  /* that have not ended */
     spl_fiber_pool *fiber_pool;
     sp_process *direct; /* whose function runs right now */
     unsigned max_fibers;
@@ -153,6 +164,7 @@ struct sp_channel {
     sp_session_handlers handlers;
     void *data;
     sps_process *process;
+    sps_taker *taker;   /* NULL: none */
     sp_process *direct; /* owned: the function that serves it, if one does (direct.h) */
     spb_link waiters;
     char *private_directory; /* of what the client lends; NULL: none was made */
@@ -182,6 +194,7 @@ void sps_server_accept(sp_server *server, int fd);
 void sps_listeners_close(sp_server *server);
 void sps_server_woken(void *server);     /* the queue was woken: stop? */
 void sps_server_look(sp_server *server); /* later in this turn: is everything closed? */
+void sps_takers_end(sp_server *server);  /* waits; the connections are gone */
 void sps_timers_stop(sp_server *server, bool release);
 /* Drops all connections and ends all functions, if the server is not closed. */
 void sps_server_abort(sp_server *server);
@@ -215,6 +228,10 @@ int sps_channel_attach(sp_channel *channel, sp_conn *conn, uint32_t number);
 sp_channel *sps_channel_find(const sp_conn *conn, uint32_t number);
 /* Tells its handlers, once, and drops the connection's reference. */
 void sps_channel_lost(sp_channel *channel, const sp_conn_error *error);
+/* SP_EINVAL: something else has the channel's bytes; SP_ECONN. */
+int sps_channel_take(sp_channel *channel, sps_taker *taker);
+/* It needs the loop no more. */
+void sps_taker_ended(sp_server *server, sps_taker *taker);
 sp_engine *sps_channel_engine(const sp_channel *channel);
 void sps_channel_touch(sp_channel *channel);
 bool sps_channel_set_terminal(sp_channel *channel, const char *term, const sp_term_size *size,

@@ -87,6 +87,9 @@ static void data_event(sp_channel *channel, const sp_event *event)
     if (channel->spawned) {
         if (event->u.data.type == SP_DATA_NORMAL)
             sps_process_data(channel->process, event->u.data.bytes, event->u.data.length);
+    } else if (channel->taker != NULL) {
+        channel->taker->data(channel->taker, event->u.data.bytes, event->u.data.length,
+                             event->u.data.type);
     } else if (channel->handlers.data_received != NULL) {
         channel->handlers.data_received(channel, event->u.data.bytes, event->u.data.length,
                                         event->u.data.type);
@@ -97,6 +100,8 @@ static void eof_event(sp_channel *channel)
 {
     if (channel->spawned)
         sps_process_eof(channel->process);
+    else if (channel->taker != NULL)
+        channel->taker->eof(channel->taker);
     else if (channel->handlers.eof_received == NULL || !channel->handlers.eof_received(channel))
         (void)sp_channel_close(channel);
 }
@@ -105,6 +110,10 @@ static void pause_event(sp_channel *channel, bool pause)
 {
     if (channel->spawned)
         (pause ? sps_process_pause : sps_process_resume)(channel->process);
+    else if (channel->taker != NULL && !pause)
+        channel->taker->resume(channel->taker);
+    else if (channel->taker != NULL)
+        return; /* it has seen so when it wrote */
     else if (pause && channel->handlers.pause_writing != NULL)
         channel->handlers.pause_writing(channel);
     else if (!pause && channel->handlers.resume_writing != NULL)

@@ -81,7 +81,7 @@ int sps_channel_spawn(sp_channel *channel, const sp_spawn_options *given, sps_pr
     sp_engine *engine = sps_channel_engine(channel);
     if (engine == NULL)
         return SP_ECONN;
-    if (channel->spawned)
+    if (channel->spawned || channel->taker != NULL)
         return SP_EALREADY;
     if (!channel->started)
         return SP_ESTATE;

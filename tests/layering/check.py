@@ -7,7 +7,7 @@ import re
 import sys
 
 ROOMS = ["base", "editor", "crypto", "key", "transport", "auth", "connection", "engine", "loop",
-         "server"]
+         "fs", "server", "sftp", "scp"]
 ONLY_IN = {"openssl/": "crypto", "uv.h": "loop", "uv/": "loop", "zlib.h": "transport",
            "stringprep.h": "auth", "idna.h": "auth", "punycode.h": "auth",
            "utf8proc.h": "editor"}

@@ -30,7 +30,7 @@ typedef struct stage {
     atomic_uint timers;
     atomic_uint works;
     atomic_uint posts;
-    atomic_bool over; /* the server has ended */
+    atomic_bool over;           /* the server has ended */
     atomic_uint per_thread[64]; /* connections, by the order in which threads were first seen */
     pthread_mutex_t lock;
     pthread_t seen[64];

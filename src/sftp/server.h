@@ -1,0 +1,140 @@
+/* The SFTP server without its channel: bytes in, bytes out, requests to a file system between.
+ * Thread: the loop's.
+ *
+ * A request is on `requests` in the order of arrival until it was answered, then on `replies` until
+ * that was written; all that time it counts against the limits. The end comes in steps: no more
+ * input → no open request → every file is closed → the session has ended. */
+#ifndef SPF_SERVER_H
+#define SPF_SERVER_H
+
+#include "sftp/codec.h"
+
+#include <sallyport/sftp.h>
+
+/* Of the largest packet, for what is no data: the type, a handle, numbers. */
+#define SPF_PACKET_OVERHEAD ((size_t)1024)
+
+typedef struct spf_server spf_server;
+typedef struct spf_file spf_file;
+
+typedef struct spf_request {
+    spd_request base;
+    spb_link link;
+    spf_server *server;
+    uint32_t id;
+    bool started;
+    bool silent;    /* nobody waits for a reply */
+    spf_file *file; /* NULL: none */
+    spf_file *to_file;
+    spb_buffer packet; /* WRITE: where its bytes are */
+    spb_buffer reply;
+    size_t sent;
+    size_t charge;
+} spf_request;
+
+struct spf_file {
+    uint8_t id[SPF_HANDLE_SIZE]; /* its place in the table, then random bytes */
+    void *handle;
+    spf_request *closer; /* made with the file, so that closing can't fail; NULL: it is closing */
+    bool directory;
+    bool open; /* false: the file system was asked, and has not answered */
+    uint32_t flags;
+    char *path; /* for `transferred` */
+    uint64_t bytes_read;
+    uint64_t bytes_written;
+    uint64_t opened; /* milliseconds of the loop's clock */
+};
+
+typedef enum spf_phase {
+    SPF_SERVING = 0,
+    SPF_CLOSING, /* nothing more comes; files are being closed */
+    SPF_ENDED,
+} spf_phase;
+
+struct spf_server {
+    const spb_env *env; /* the queue's */
+    spl_queue *queue;
+    spl_loop *loop;
+    sp_fs_session *session;
+    sp_sftp_options options; /* with the defaults filled in */
+    sp_channel *channel;     /* for the callbacks; NULL in tests */
+    void (*moved)(void *owner);
+    void *owner;
+    spf_phase phase;
+    uint32_t status;  /* the exit status */
+    bool draft_links; /* the client's SYMLINK is the draft's, not OpenSSH's */
+    bool running;     /* spf_run is on the stack */
+    bool initialized; /* INIT came */
+    bool over;        /* there is no more input, but for what is held */
+    bool refused;     /* the session did not begin: nothing is asked any more */
+    bool broken;      /* by the client, or for want of memory: nothing more is taken */
+    bool lost;        /* nobody reads */
+    uint8_t head[4];  /* of the packet that is coming */
+    size_t head_length;
+    spb_buffer packet;
+    spb_buffer held; /* input that must wait */
+    spb_link requests;
+    spb_link replies;
+    size_t count; /* of requests and replies */
+    size_t bytes; /* their charges */
+    spf_file **files;
+    size_t file_room;
+    size_t file_count;
+};
+
+/* Most clients send SYMLINK as OpenSSH has it, the text first (PROTOCOL 4.1), whoever the server
+ * is. Some do so only to servers that call themselves OpenSSH, and as in the draft to others. */
+bool spf_has_draft_links(const char *client_version);
+/* `moved(owner)` is called when a late answer has come, from the loop. SP_EINVAL, SP_ENOMEM. */
+int spf_server_new(spf_server **server, sp_fs *fs, spl_loop *loop, struct sp_conn *conn,
+                   const char *username, const sp_sftp_options *options, void (*moved)(void *owner),
+                   void *owner);
+/* Only when it has ended, or was never run. */
+void spf_server_free(spf_server *server);
+/* Does what can be done. */
+void spf_run(spf_server *server);
+/* Takes all of it, does what can be done, and keeps what must wait. */
+void spf_receive(spf_server *server, const uint8_t *bytes, size_t length);
+bool spf_wants_input(const spf_server *server);
+void spf_end_of_input(spf_server *server);
+/* The client is gone. */
+void spf_lost(spf_server *server);
+/* What is to be written next; length 0: nothing now. */
+spb_span spf_output(const spf_server *server);
+void spf_consumed(spf_server *server, size_t length);
+/* The session has ended; there may be output still. */
+bool spf_ended(const spf_server *server);
+
+/* ---- files.c ---- */
+/* A file that is being opened. NULL: out of memory; or over the limit, which `*limit` tells. */
+spf_file *spf_file_new(spf_server *server, const spf_message *message, bool *limit);
+spf_file *spf_file_find(const spf_server *server, spb_span id); /* NULL: none that can be used */
+void spf_file_free(spf_server *server, spf_file *file);
+/* The next file from `*place` on that is open and not closing. */
+spf_file *spf_file_next(const spf_server *server, size_t *place);
+void spf_file_closed(spf_server *server, const spf_file *file, sp_fs_status status, bool by_client);
+void spf_files_free(spf_server *server);
+
+/* ---- order.c ---- */
+/* Must `later` wait until `earlier` was answered? */
+bool spf_must_wait(const spf_request *earlier, const spf_request *later);
+/* Does it change anything? */
+bool spf_changes(const sp_fs_request *q);
+
+/* ---- request.c ---- */
+/* `behind`: bytes of memory behind it. NULL: out of memory. */
+spf_request *spf_request_new(spf_server *server, sp_fs_op op, size_t behind);
+void spf_request_free(spf_request *request);
+/* `server->packet` is complete. False: the session is broken. */
+bool spf_take_packet(spf_server *server);
+bool spf_add_begin(spf_server *server);
+/* `silent`: it is not the client that closes it. */
+void spf_add_close(spf_file *file, uint32_t id, bool silent);
+/* Its turn has come. It may be answered, and gone, when this returns. */
+void spf_start(spf_request *request);
+
+/* ---- server.c ---- */
+/* No more input; the session ends with this status. */
+void spf_break(spf_server *server, uint32_t status);
+
+#endif
