@@ -144,6 +144,9 @@ def run(options, report):
         for reader in readers:
             reader.join()
         channel.status_event.wait()
+        # Leaving with the server's CLOSE unread would reset the connection.
+        with channel.out_buffer_cv:
+            channel.out_buffer_cv.wait_for(lambda: channel.closed, 60)
         os.write(waker, b"e")
 
     with terminal:
