@@ -241,22 +241,24 @@ void spf_run(spf_server *server)
     server->running = false;
 }
 
-void spf_receive(spf_server *server, const uint8_t *bytes, size_t length)
+void spf_take(spf_server *server, const uint8_t *bytes, size_t length)
 {
     size_t taken = 0;
-    if (server->over)
-        return;
-    if (server->held.length != 0) {
-        hold(server, bytes, length);
-        spf_run(server);
-        return;
-    }
-    while (taken < length && !server->over && has_room(server)) {
+    while (server->held.length == 0 && taken < length && !server->over) {
+        if (!has_room(server)) {
+            spf_run(server);
+            if (!has_room(server))
+                break;
+        }
         taken += take_bytes(server, bytes + taken, length - taken);
-        (void)start_requests(server);
     }
     if (taken < length && !server->over)
         hold(server, bytes + taken, length - taken);
+}
+
+void spf_receive(spf_server *server, const uint8_t *bytes, size_t length)
+{
+    spf_take(server, bytes, length);
     spf_run(server);
 }
 

@@ -93,7 +93,10 @@ int spf_server_new(spf_server **server, sp_fs *fs, spl_loop *loop, struct sp_con
 void spf_server_free(spf_server *server);
 /* Does what can be done. */
 void spf_run(spf_server *server);
-/* Takes all of it, does what can be done, and keeps what must wait. */
+/* Takes all of it and keeps what must wait. Requests start in spf_run, so that those that came
+ * together do, and are answered together; earlier if there is no room for them otherwise. */
+void spf_take(spf_server *server, const uint8_t *bytes, size_t length);
+/* Both. */
 void spf_receive(spf_server *server, const uint8_t *bytes, size_t length);
 bool spf_wants_input(const spf_server *server);
 void spf_end_of_input(spf_server *server);
