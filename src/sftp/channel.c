@@ -101,6 +101,7 @@ int sp_channel_serve_sftp(sp_channel *channel, sp_fs *fs, const sp_sftp_options 
         return result;
     }
     server->owner = joint;
+    server->pool = conn->server->pool;
     server->channel = channel;
     server->draft_links = spf_has_draft_links(sp_conn_client_version(conn));
     sps_joint_start(joint);
