@@ -1,11 +1,12 @@
 #!/usr/bin/python3
 """Compares servers in one run: CPU time per login, CPU time per GiB received and sent, memory per
-idle login, and one upload over a long way. Two groups: programs that run real commands (sallyportd,
+idle login, one upload over a long way, and SFTP. Two groups: programs that run real commands (sallyportd,
 sshd, dropbear) and servers that read and write inside (the library, libssh). Each figure comes with
 its ratio to the group's first peer. CPU time is user + system of the server and of what it reaped,
 less that of a server that did nothing.
 
-    compare.py --build BUILD [--mib N] [--logins N] [--held N] [--repeat N] [--only WORD]
+    compare.py --build BUILD [--mib N] [--logins N] [--held N] [--repeat N] [--only WORDS]
+               [--files DIRECTORY] [--small-files N] [--servers NAMES]
 """
 import argparse
 import json
@@ -18,7 +19,10 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+
+import transfer
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 CIPHERS = ("aes128-gcm@openssh.com", "chacha20-poly1305@openssh.com")
@@ -59,13 +63,14 @@ def family(pid):
     return found
 
 
-def memory(pid):
-    """Private and shared pages of the family, each shared page counted once in all (Pss), in KiB."""
+def memory(pid, kind="Pss:"):
+    """Private and shared pages of the family, each shared page counted once in all (Pss), in KiB.
+    "Pss_Anon:" leaves out what is mapped from files."""
     total = 0
     for one in family(pid):
         try:
             with open(f"/proc/{one}/smaps_rollup", encoding="ascii") as text:
-                total += sum(int(line.split()[1]) for line in text if line.startswith("Pss:"))
+                total += sum(int(line.split()[1]) for line in text if line.startswith(kind))
         except OSError:
             pass
     return total
@@ -81,6 +86,11 @@ class Server:
 
     sink = "cat >/dev/null"
     ciphers = CIPHERS
+    user = USER
+    has_sftp = False
+
+    def remote(self, path):
+        return path
 
     def source(self, size):
         return f"head -c {size} /dev/zero"
@@ -120,11 +130,14 @@ class Sallyportd(Server):
 
 
 class Sshd(Server):
+    has_sftp = True
+
     def command(self):
         return ["/usr/sbin/sshd", "-D", "-e", "-f", "/dev/null", "-p", str(self.port), "-h",
                 f"{self.folder}/host", "-o", f"AuthorizedKeysFile={self.key}.pub", "-o",
                 "StrictModes=no", "-o", "ListenAddress=127.0.0.1", "-o", "MaxStartups=5000", "-o",
-                "PidFile=none", "-o", "UsePAM=no", "-o", "PermitRootLogin=yes"]
+                "PidFile=none", "-o", "UsePAM=no", "-o", "PermitRootLogin=yes", "-o",
+                "Subsystem=sftp internal-sftp"]
 
 
 class Dropbear(Server):
@@ -156,6 +169,7 @@ class Dropbear(Server):
 
 class Library(Server):
     sink = "sink"
+    has_sftp = True
 
     def source(self, size):
         return f"source {size}"
@@ -165,6 +179,8 @@ class Library(Server):
 
 
 class Libssh(Library):
+    has_sftp = False
+
     def command(self):
         return [f"{self.build}/bench/server_libssh", str(self.port), f"{self.folder}/host"]
 
@@ -218,6 +234,20 @@ def held(server, count):
     return (after - before) / max(1, line["logins"])
 
 
+def peak(server, work):
+    """MiB that the family has at most during `work`, beyond what an idle server has."""
+    server.start()
+    anonymous = "Pss_Anon:"  # the clients map the same libraries
+    before = most = memory(server.process.pid, anonymous)
+    thread = threading.Thread(target=work)
+    thread.start()
+    while thread.is_alive():
+        most = max(most, memory(server.process.pid, anonymous))
+        thread.join(0.02)
+    server.stop()
+    return (most - before) / 1024
+
+
 def upload_far(server, mib, delay):
     """MB/s of one upload through a relay that delays each byte by `delay` ms each way."""
     server.start()
@@ -234,6 +264,22 @@ def upload_far(server, mib, delay):
         relay.stdin.close()
     server.stop()
     return mib * 1.048576 / seconds
+
+
+def measure_sftp(servers, options, note):
+    able = [server for server in servers if server.has_sftp]
+    with tempfile.TemporaryDirectory(dir=options.files) as folder:
+        files = transfer.Files(folder, options.mib, options.small_files)
+        for _ in range(options.repeat):
+            for what, units, work, source in transfer.transfers(files):
+                for server in able:
+                    note(server, what, used(server, lambda s=server, w=work: w(s)) / units)
+                    files.same(source)
+        for what, _, work, source in transfer.transfers(files):
+            for server in able:
+                note(server, what.replace("CPU s", "peak MiB"),
+                     peak(server, lambda s=server, w=work: w(s)))
+                files.same(source)
 
 
 def measure(servers, options):
@@ -265,17 +311,27 @@ def measure(servers, options):
                 and not isinstance(server, Libssh):
             mib = 64 if isinstance(server, Sshd) else options.far_mib
             note(server, "upload, 50 ms each way, MB/s", upload_far(server, mib, 50))
+    if "sftp" in options.only:
+        measure_sftp(servers, options, note)
     return {name: {what: statistics.median(values) for what, values in figures.items()}
             for name, figures in results.items()}
 
 
 def table(servers, figures):
-    for group in dict.fromkeys(server.group for server in servers):
-        names = [server.name for server in servers if server.group == group]
+    def is_sftp(what):
+        return any(word in what for word in (" got", " put"))
+
+    for group in dict.fromkeys([server.group for server in servers] + ["files"]):
+        names = [server.name for server in servers
+                 if server.group == group or (group == "files" and server.has_sftp)]
         base = names[-1] if group == "inside" else "sshd"
+        rows = [what for what in dict.fromkeys(w for name in names for w in figures[name])
+                if is_sftp(what) == (group == "files")]
+        if not rows:
+            continue
         print(f"\n{group}: ratios to {base}")
         print(f"{'':36}" + "".join(f"{name:>22}" for name in names))
-        for what in dict.fromkeys(w for name in names for w in figures[name]):
+        for what in rows:
             row = f"{what:36}"
             for name in names:
                 value = figures[name].get(what)
@@ -297,7 +353,10 @@ def main():
     parser.add_argument("--held", type=int, default=1000)
     parser.add_argument("--far-mib", type=int, default=1024)
     parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--only", default="login,data,memory,far")
+    parser.add_argument("--only", default="login,data,memory,far,sftp")
+    parser.add_argument("--files", help="where SFTP's files are; a directory in memory if not given",
+                        default="/dev/shm" if os.path.isdir("/dev/shm") else None)
+    parser.add_argument("--small-files", type=int, default=10000)
     parser.add_argument("--servers", default="sallyportd,sshd,dropbear,sallyport,libssh")
     options = parser.parse_args()
     build = os.path.abspath(options.build)

@@ -1,12 +1,13 @@
 /* server_sallyport [PORT [THREADS]]: the library's side of the comparison. Any key logs in; "sink"
- * reads until end of file, "source N" sends N bytes; nothing else is done. THREADS: loop threads, 1
- * if not given. Prints its port. */
+ * reads until end of file, "source N" sends N bytes; SFTP has all files of this machine. THREADS:
+ * loop threads, 1 if not given. Prints its port. */
 #include <sallyport.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const char zeros[256 * 1024];
+static sp_fs *files;
 
 static bool yes(sp_conn *conn)
 {
@@ -31,6 +32,13 @@ static sp_answer exec_requested(sp_channel *channel, sp_request *request, const 
     return SP_ACCEPT;
 }
 
+static sp_answer subsystem_requested(sp_channel *channel, sp_request *request, const char *name)
+{
+    (void)channel;
+    (void)request;
+    return strcmp(name, "sftp") == 0 ? SP_ACCEPT : SP_REJECT;
+}
+
 /* The channel's data is the number of bytes that are still to be sent. */
 static void go_on(sp_channel *channel)
 {
@@ -53,6 +61,11 @@ static void session_started(sp_channel *channel)
 {
     const char *command = sp_channel_get_command(channel);
 
+    if (command == NULL) {
+        if (sp_channel_serve_sftp(channel, files, NULL) != 0)
+            sp_channel_exit(channel, 1);
+        return;
+    }
     if (strncmp(command, "source ", 7) == 0) {
         sp_channel_set_data(channel, (void *)(uintptr_t)strtoull(command + 7, NULL, 10));
         go_on(channel);
@@ -77,9 +90,13 @@ static bool eof_received(sp_channel *channel)
 static sp_answer session_requested(sp_conn *conn, sp_open *open)
 {
     static const sp_session_handlers session = {
-        SP_SESSION_HANDLERS_INIT,           .exec_requested = exec_requested,
-        .session_started = session_started, .data_received = data_received,
-        .eof_received = eof_received,       .resume_writing = go_on,
+        SP_SESSION_HANDLERS_INIT,
+        .exec_requested = exec_requested,
+        .subsystem_requested = subsystem_requested,
+        .session_started = session_started,
+        .data_received = data_received,
+        .eof_received = eof_received,
+        .resume_writing = go_on,
     };
     (void)conn;
     return sp_answered(sp_open_session(open, &session, NULL, NULL));
@@ -99,6 +116,9 @@ int main(int argc, char **argv)
     char reason[256];
 
     if (sp_key_generate(&key, SP_KEY_ED25519, 0) != 0)
+        return 1;
+    const sp_fs_posix_options everything = {SP_FS_POSIX_OPTIONS_INIT, .root = "/"};
+    if (sp_fs_posix_new(&files, &everything) != 0)
         return 1;
     options.protocol.host_keys = &key;
     options.protocol.host_key_count = 1;

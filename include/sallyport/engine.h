@@ -347,6 +347,11 @@ SP_API const char *sp_engine_forced_command(const sp_engine *engine);
  * SP_EVENT_RESUME_WRITING tells when to go on. `type`: SP_DATA_... */
 SP_API ptrdiff_t sp_engine_write(sp_engine *engine, uint32_t channel, uint32_t type,
                                  const void *bytes, size_t length);
+/* Likewise, but nothing is kept: it takes what can be sent now, a part of it while other channels
+ * wait. When it has taken less than all, SP_EVENT_RESUME_WRITING comes, without
+ * SP_EVENT_PAUSE_WRITING before it. For bytes that lie in a buffer of the caller's already. */
+SP_API ptrdiff_t sp_engine_write_now(sp_engine *engine, uint32_t channel, uint32_t type,
+                                     const void *bytes, size_t length);
 SP_API int sp_engine_write_eof(sp_engine *engine, uint32_t channel);
 /* Bytes not yet sent. */
 SP_API size_t sp_engine_write_buffered(const sp_engine *engine, uint32_t channel);

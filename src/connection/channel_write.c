@@ -1,14 +1,16 @@
 /* Sending channel data (RFC 4254 5.2). What the peer's window and the output take at once is sealed
  * straight from the application's buffer; the rest is held, up to the channel's high mark, and goes
  * out when there is room: one packet per channel and turn, so that a big stream starves nobody.
- * Types keep their order: one queue holds the normal stream and stderr. */
+ * A writer that keeps its bytes (spn_write_now) is told when its turn has come, and the others wait
+ * until it has seen that. Types keep their order: one queue holds the normal stream and stderr. */
 #include "connection/connection_internal.h"
 
 #include <string.h>
 
 static bool has_to_send(const spn_channel *ch)
 {
-    return ch->open_body != NULL || ch->adjust_due || (ch->held.length > 0 && ch->peer_window > 0);
+    return ch->open_body != NULL || ch->adjust_due ||
+           ((ch->held.length > 0 || ch->wants_room) && ch->peer_window > 0);
 }
 
 void spn_sending(spn_channel *ch)
@@ -66,6 +68,15 @@ static void note_full(spn_channel *ch)
     spn_ready(ch);
 }
 
+/* Whoever had to stop knows it from the call; what is due is only the RESUME. */
+static void note_short(spn_channel *ch)
+{
+    if (ch->note == SPN_NOTE_NONE || ch->note == SPN_NOTE_RESUME_DUE)
+        ch->note = SPN_NOTE_PAUSED;
+    else if (ch->note == SPN_NOTE_BOTH_DUE)
+        ch->note = SPN_NOTE_PAUSE_DUE;
+}
+
 static void note_room(spn_channel *ch)
 {
     if (ch->held.length > ch->write_low)
@@ -79,28 +90,60 @@ static void note_room(spn_channel *ch)
     spn_ready(ch);
 }
 
+static int find_writable(spn_connection *c, uint32_t channel, uint32_t type, spn_channel **ch)
+{
+    int result = spn_find_open(c, channel, ch);
+    if (result == 0 &&
+        ((*ch)->output != SPN_OUTPUT_FLOWS || ((*ch)->eow_received && type == SP_DATA_NORMAL)))
+        result = SP_ECLOSED;
+    return result;
+}
+
+/* Packets while they can go out, `most` bytes or a little more. How much of the data was sent. */
+static ptrdiff_t send_some(spn_channel *ch, uint32_t type, const uint8_t *bytes, size_t length,
+                           size_t most)
+{
+    size_t sent = 0;
+    while (sent < length && sent < most && ch->held.length == 0 && ch->peer_window > 0 &&
+           spt_can_send_data(ch->c->transport)) {
+        ptrdiff_t n = send_packet(ch, type, bytes + sent, length - sent);
+        if (n < 0)
+            return n;
+        sent += (size_t)n;
+    }
+    return (ptrdiff_t)sent;
+}
+
+ptrdiff_t spn_write_now(spn_connection *c, uint32_t channel, uint32_t type, const void *bytes,
+                        size_t length)
+{
+    spn_channel *ch;
+    int result = find_writable(c, channel, type, &ch);
+    if (result != 0)
+        return result;
+    /* Others wait too: one packet, then it is their turn. */
+    size_t most = spb_list_empty(&c->sending) ? SIZE_MAX : 1;
+    ptrdiff_t sent = send_some(ch, type, bytes, length, most);
+    if (sent < 0 || (size_t)sent == length)
+        return sent;
+    ch->wants_room = true;
+    note_short(ch);
+    spn_sending(ch);
+    return sent;
+}
+
 ptrdiff_t spn_write(spn_connection *c, uint32_t channel, uint32_t type, const void *bytes,
                     size_t length)
 {
     spn_channel *ch;
-    int result = spn_find_open(c, channel, &ch);
+    int result = find_writable(c, channel, type, &ch);
     if (result != 0)
         return result;
-    if (ch->output != SPN_OUTPUT_FLOWS || (ch->eow_received && type == SP_DATA_NORMAL))
-        return SP_ECLOSED;
-    const uint8_t *at = bytes;
-    size_t left = length;
-    if (ch->held.length == 0) {
-        while (left > 0 && ch->peer_window > 0 && spt_can_send_data(c->transport)) {
-            ptrdiff_t n = send_packet(ch, type, at, left);
-            if (n < 0)
-                return n;
-            at += n;
-            left -= (size_t)n;
-        }
-    }
-    if (left == 0)
-        return (ptrdiff_t)length;
+    ptrdiff_t sent = send_some(ch, type, bytes, length, SIZE_MAX);
+    if (sent < 0 || (size_t)sent == length)
+        return sent;
+    const uint8_t *at = (const uint8_t *)bytes + sent;
+    size_t left = length - (size_t)sent;
     size_t room = ch->held.length < ch->write_high ? ch->write_high - ch->held.length : 0;
     size_t n = left < room ? left : room;
     if (!spn_fifo_put(&ch->held, c, type, at, n))
@@ -126,10 +169,27 @@ static int send_held(spn_channel *ch)
     return spn_drained(ch);
 }
 
+/* The turn of a writer that waits, if its channel can send. */
+static void give_turn(spn_channel *ch)
+{
+    if (!ch->wants_room || ch->held.length > 0 || ch->peer_window == 0)
+        return;
+    ch->wants_room = false;
+    ch->c->turn_given = true;
+    note_room(ch);
+}
+
+bool spn_turn_given(const spn_connection *c)
+{
+    return c->turn_given;
+}
+
 int spn_flush(spn_connection *c)
 {
     int result = 0;
-    while (result == 0 && !spb_list_empty(&c->sending) && spt_can_send_data(c->transport)) {
+    c->turn_given = false;
+    while (result == 0 && !c->turn_given && !spb_list_empty(&c->sending) &&
+           spt_can_send_data(c->transport)) {
         spn_channel *ch = SPB_CONTAINER(c->sending.next, spn_channel, sending);
         spb_list_remove(&ch->sending);
         if (ch->open_body != NULL)
@@ -138,6 +198,8 @@ int spn_flush(spn_connection *c)
             result = spn_window_grant(ch);
         if (result == 0)
             result = send_held(ch);
+        if (result == 0)
+            give_turn(ch);
         spn_sending(ch);
     }
     return result;
@@ -196,6 +258,7 @@ int spn_discard_normal(spn_channel *ch)
     }
     if (!kept)
         return spn_no_memory(c);
+    ch->wants_room = false;
     spn_sending(ch);
     note_room(ch);
     return spn_drained(ch);

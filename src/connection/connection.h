@@ -27,6 +27,8 @@ bool spn_next_event(spn_connection *c, sp_event *event);
 /* The output has room again or keys are new: buffered channel data and window adjusts go on, round
  * robin. To be called each time spt_can_send_data has turned true. */
 int spn_flush(spn_connection *c);
+/* It stopped early, so that a writer that waited can take its turn. */
+bool spn_turn_given(const spn_connection *c);
 /* The connection is over: every channel gives its CHANNEL_CLOSED event (with `error`, which may be
  * NULL and has to live until they are taken), every open question its CANCELED; nothing is sent any
  * more. A channel that the client was still opening gives no CHANNEL_CLOSED, only its CANCELED. */
@@ -53,6 +55,9 @@ int spn_open_channel(spn_connection *c, const sp_open_request *what,
 /* SP_ECLOSED for normal data after the client's eow@openssh.com: like a pipe without a reader. */
 ptrdiff_t spn_write(spn_connection *c, uint32_t channel, uint32_t type, const void *bytes,
                     size_t length);
+/* Holds nothing: takes what can go out now. */
+ptrdiff_t spn_write_now(spn_connection *c, uint32_t channel, uint32_t type, const void *bytes,
+                        size_t length);
 int spn_write_eof(spn_connection *c, uint32_t channel);
 size_t spn_write_buffered(const spn_connection *c, uint32_t channel);
 /* A paused channel holds data and EOF. At the client's CLOSE what is held is dropped, or delivered

@@ -221,7 +221,8 @@ struct spn_channel {
     uint32_t peer_packet; /* the peer's limit and our own, whichever is smaller */
     size_t write_high;
     size_t write_low;
-    spn_fifo held; /* written, not yet sent */
+    spn_fifo held;   /* written, not yet sent */
+    bool wants_room; /* a writer that holds its bytes itself waits for its turn */
 
     uint8_t *open_body; /* ASKED: our CHANNEL_OPEN, as long as the output does not take it */
     size_t open_length;
@@ -252,6 +253,7 @@ struct spn_connection {
     uint64_t windows; /* the sum of what the channels are charged */
     spb_link ready;
     spb_link sending;
+    bool turn_given; /* flushing stopped for a writer with bytes of its own */
     spb_link globals; /* global requests whose reply has not been sent */
     uint32_t global_count;
     uint32_t globals_due; /* of these, not asked yet */

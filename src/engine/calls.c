@@ -187,6 +187,13 @@ ptrdiff_t sp_engine_write(sp_engine *e, uint32_t channel, uint32_t type, const v
     return c == NULL ? SP_ECONN : spn_write(c, channel, type, bytes, length);
 }
 
+ptrdiff_t sp_engine_write_now(sp_engine *e, uint32_t channel, uint32_t type, const void *bytes,
+                              size_t length)
+{
+    spn_connection *c = channels(e);
+    return c == NULL ? SP_ECONN : spn_write_now(c, channel, type, bytes, length);
+}
+
 int sp_engine_write_eof(sp_engine *e, uint32_t channel)
 {
     spn_connection *c = channels(e);

@@ -235,7 +235,11 @@ static bool pending_event(sp_engine *e, sp_event *event)
         return false;
     if (spt_take_writable(e->transport) && spn_flush(e->connection) != 0)
         return false;
-    return spn_next_event(e->connection, event);
+    if (spn_next_event(e->connection, event))
+        return true;
+    /* Who had a turn has used it. */
+    return spn_turn_given(e->connection) && spn_flush(e->connection) == 0 &&
+           spn_next_event(e->connection, event);
 }
 
 int sp_engine_next_event(sp_engine *e, sp_event *event)

@@ -175,7 +175,8 @@ static sp_answer run(sp_fs_request *request)
 {
     if (spd_px_of(request)->read_only && changes(request))
         return spd_px_result(request, EACCES);
-    return sp_fs_work(request, work, NULL);
+    sp_answer answer;
+    return spd_px_now(request, &answer) ? answer : sp_fs_work(request, work, NULL);
 }
 
 static const sp_fs_handlers handlers = {
@@ -227,6 +228,8 @@ static int set_up(spd_posix *fs, const sp_fs_posix_options *options)
     fs->no_symlinks = options->no_symlinks;
     fs->quota = options->quota;
     atomic_init(&fs->written, 0);
+    atomic_init(&fs->memory, 0);
+    atomic_init(&fs->disk, 0);
     return set_home(fs, options->home);
 }
 

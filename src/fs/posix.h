@@ -1,6 +1,7 @@
 /* The POSIX file system: what its files share. Operations run on the thread pool (`run` in posix.c
- * sends them there), but for reading and writing, which posix_data.c explains. Each spd_px_
- * function below is one operation and answers its request.
+ * sends them there), but for reading and writing, which posix_data.c explains, and for what need
+ * not wait, which posix_now.c does. Each spd_px_ function below is one operation and answers its
+ * request.
  *
  * Inner functions answer 0 or an errno. */
 #ifndef SPD_POSIX_H
@@ -11,6 +12,13 @@
 
 #include <pthread.h>
 #include <sys/stat.h>
+
+/* What may a thread wait for that asks a file system for what the kernel has in its caches? */
+typedef enum spd_px_speed {
+    SPD_PX_SLOW = 0, /* anything: a machine, a program, a disk */
+    SPD_PX_DISK,     /* nothing, when it only reads */
+    SPD_PX_MEMORY,   /* nothing */
+} spd_px_speed;
 
 typedef struct spd_posix {
     spb_env env;
@@ -24,6 +32,8 @@ typedef struct spd_posix {
     bool no_symlinks;
     uint64_t quota;
     atomic_uint_fast64_t written;
+    atomic_uint_fast64_t memory; /* devices that we have met last: one of SPD_PX_MEMORY, */
+    atomic_uint_fast64_t disk;   /* and one of SPD_PX_DISK; 0: none yet */
 } spd_posix;
 
 /* What waits for a job on the thread pool, in order. */
@@ -41,7 +51,7 @@ typedef struct spd_px_handle {
     uint32_t flags;                 /* files: SP_FS_... */
 
     /* Files, posix_data.c. The loop's thread, but for `running` while `working`. */
-    bool in_memory;      /* on a file system that never waits for a disk */
+    spd_px_speed speed;  /* of its file system */
     bool no_nowait;      /* the file system can't say what is in memory */
     bool working;        /* a job runs */
     spd_px_list waiting; /* for the next job */
@@ -76,11 +86,14 @@ int spd_px_chmod(const spd_posix *fs, int fd, mode_t mode);
 sp_answer spd_px_stat(sp_fs_request *request);
 sp_answer spd_px_setstat(sp_fs_request *request);
 sp_answer spd_px_fstat(sp_fs_request *request);
+sp_answer spd_px_show(sp_fs_request *request, const struct stat *status);
 sp_answer spd_px_fsetstat(sp_fs_request *request);
 sp_answer spd_px_statvfs(sp_fs_request *request);
 
 /* ---- posix_file.c ---- */
 sp_answer spd_px_open(sp_fs_request *request);
+/* Answers with the handle, which takes the descriptor; or closes and frees both. */
+sp_answer spd_px_opened(sp_fs_request *request, spd_px_handle *handle, int fd, spd_px_speed speed);
 sp_answer spd_px_close(sp_fs_request *request);
 sp_answer spd_px_fsync(sp_fs_request *request);
 sp_answer spd_px_copy(sp_fs_request *request);
@@ -91,6 +104,12 @@ void spd_px_widen(const spd_posix *fs, int fd, mode_t wanted);
 sp_answer spd_px_read(sp_fs_request *request);
 sp_answer spd_px_write(sp_fs_request *request);
 void spd_px_free_lists(spd_px_handle *handle);
+
+/* ---- posix_now.c ---- */
+/* Thread: any. The device of a file's descriptor; it may wait. */
+spd_px_speed spd_px_learn(spd_posix *fs, int fd, dev_t device);
+/* On the loop's thread. False: it has to go to the thread pool. */
+bool spd_px_now(sp_fs_request *request, sp_answer *answer);
 
 /* ---- posix_dir.c ---- */
 sp_answer spd_px_opendir(sp_fs_request *request);

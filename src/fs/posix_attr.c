@@ -27,14 +27,17 @@ void spd_px_attr(sp_fs_attr *attr, const struct stat *status)
     };
 }
 
+sp_answer spd_px_show(sp_fs_request *request, const struct stat *status)
+{
+    sp_fs_attr attr;
+    spd_px_attr(&attr, status);
+    return sp_answered(sp_fs_attributes(request, &attr));
+}
+
 static sp_answer show(sp_fs_request *request, int fd)
 {
     struct stat status;
-    sp_fs_attr attr;
-    if (fstat(fd, &status) != 0)
-        return spd_px_result(request, errno);
-    spd_px_attr(&attr, &status);
-    return sp_answered(sp_fs_attributes(request, &attr));
+    return fstat(fd, &status) != 0 ? spd_px_result(request, errno) : spd_px_show(request, &status);
 }
 
 sp_answer spd_px_stat(sp_fs_request *request)

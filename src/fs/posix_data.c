@@ -240,19 +240,20 @@ void spd_px_free_lists(spd_px_handle *handle)
 static bool read_now(spd_px_handle *handle, sp_fs_request *request, sp_answer *result)
 {
     struct iovec vector = {request->buffer, (size_t)request->length};
+    bool in_memory = handle->speed == SPD_PX_MEMORY;
     struct stat status;
     if (handle->no_nowait || handle->working)
         return false;
-    ssize_t n =
-        preadv2(handle->fd, &vector, 1, (off_t)request->offset, handle->in_memory ? 0 : RWF_NOWAIT);
+    ssize_t n = preadv2(handle->fd, &vector, 1, (off_t)request->offset, in_memory ? 0 : RWF_NOWAIT);
     if (n < 0) {
         if (errno != EAGAIN && errno != EINTR)
             handle->no_nowait = true; /* the job tells what is wrong, if something is */
         return false;
     }
-    /* Fewer: the file's end, or the end of what is in memory. */
-    if ((size_t)n < request->length && (fstat(handle->fd, &status) != 0 ||
-                                        request->offset + (uint64_t)n < (uint64_t)status.st_size))
+    /* Fewer: the file's end, or the end of what is in memory. None: the former. */
+    if (n > 0 && (size_t)n < request->length && !in_memory &&
+        (fstat(handle->fd, &status) != 0 ||
+         request->offset + (uint64_t)n < (uint64_t)status.st_size))
         return false;
     *result = sp_answered(sp_fs_data(request, (size_t)n));
     return true;
@@ -285,7 +286,7 @@ sp_answer spd_px_write(sp_fs_request *request)
     if (error != 0)
         return spd_px_result(request, error);
     spd_px_handle *handle = request->handle;
-    return handle->in_memory && !handle->working
+    return handle->speed == SPD_PX_MEMORY && !handle->working
                ? spd_px_result(request, write_one(handle, request))
                : wait_for_job(request);
 }

@@ -4,9 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <string.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #define COPY_CHUNK                                                                                 \
@@ -85,9 +83,9 @@ static int flags_of(uint32_t asked)
     return flags;
 }
 
-static int open_file(const sp_fs_request *request, int *fd)
+static int open_file(const sp_fs_request *request, int *fd, spd_px_speed *speed)
 {
-    const spd_posix *fs = spd_px_of(request);
+    spd_posix *fs = spd_px_of(request);
     char path[SPD_NAME_ROOM];
     struct stat status;
     int flags = flags_of(request->flags);
@@ -108,40 +106,41 @@ static int open_file(const sp_fs_request *request, int *fd)
         result = EMEDIUMTYPE;
     if (result != 0)
         (void)close(*fd);
+    else
+        *speed = spd_px_learn(fs, *fd, status.st_dev);
     return result;
 }
 
-static bool is_memory(int fd)
+sp_answer spd_px_opened(sp_fs_request *request, spd_px_handle *handle, int fd, spd_px_speed speed)
 {
-    struct statfs fs;
-    return fstatfs(fd, &fs) == 0 && (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC);
+    handle->fs = spd_px_of(request);
+    handle->fd = fd;
+    handle->flags = request->flags;
+    handle->speed = speed;
+    if ((request->flags & SP_FS_WRITE) == 0)
+        handle->flags |= SP_FS_READ; /* as sshd: neither means reading */
+    if (speed != SPD_PX_MEMORY)
+        (void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+    if (sp_fs_opened(request, handle) == 0)
+        return SP_ANSWERED;
+    (void)close(fd);
+    spb_free(&spd_px_of(request)->env, handle);
+    return SP_REJECT;
 }
 
 sp_answer spd_px_open(sp_fs_request *request)
 {
     spd_posix *fs = spd_px_of(request);
+    spd_px_speed speed;
     int fd;
     spd_px_handle *handle = spb_calloc(&fs->env, 1, sizeof *handle);
-    int result = handle == NULL ? ENOMEM : open_file(request, &fd);
-    if (result != 0) {
-        spb_free(&fs->env, handle);
-        if (result == EMEDIUMTYPE)
-            return spd_px_refuse(request, SP_FS_FAILURE, "Not a regular file");
-        return spd_px_result(request, result);
-    }
-    handle->fs = fs;
-    handle->fd = fd;
-    handle->flags = request->flags;
-    handle->in_memory = is_memory(fd);
-    if ((request->flags & SP_FS_WRITE) == 0)
-        handle->flags |= SP_FS_READ; /* as sshd: neither means reading */
-    if (!handle->in_memory)
-        (void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
-    if (sp_fs_opened(request, handle) == 0)
-        return SP_ANSWERED;
-    (void)close(fd);
+    int result = handle == NULL ? ENOMEM : open_file(request, &fd, &speed);
+    if (result == 0)
+        return spd_px_opened(request, handle, fd, speed);
     spb_free(&fs->env, handle);
-    return SP_REJECT;
+    if (result == EMEDIUMTYPE)
+        return spd_px_refuse(request, SP_FS_FAILURE, "Not a regular file");
+    return spd_px_result(request, result);
 }
 
 /* ---- closed and synced ---- */

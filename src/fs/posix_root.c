@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,15 +14,20 @@
 /* The call answers EAGAIN when something was moved while it went up by "..". */
 #define TRIES 64u
 
-static int open_inside(int root, const char *path, int flags, mode_t mode, int *fd)
+#ifndef RESOLVE_CACHED
+#define RESOLVE_CACHED 0x20 /* Linux 5.12 */
+#endif
+
+static int open_inside(int root, const char *path, int flags, mode_t mode, unsigned tries,
+                       uint64_t resolve, int *fd)
 {
 #ifdef SYS_openat2
     struct open_how how;
     memset(&how, 0, sizeof how);
     how.flags = (unsigned)(flags | O_CLOEXEC);
     how.mode = (flags & O_CREAT) != 0 ? mode & 07777u : 0;
-    how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
-    for (unsigned i = 0; i < TRIES; i++) {
+    how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | resolve;
+    for (unsigned i = 0; i < tries; i++) {
         long result = syscall(SYS_openat2, root, path, &how, sizeof how);
         if (result >= 0) {
             *fd = (int)result;
@@ -32,20 +38,20 @@ static int open_inside(int root, const char *path, int flags, mode_t mode, int *
     }
     return EAGAIN;
 #else
-    (void)root, (void)path, (void)flags, (void)mode, (void)fd;
+    (void)root, (void)path, (void)flags, (void)mode, (void)tries, (void)resolve, (void)fd;
     return ENOSYS;
 #endif
 }
 
 int spd_root_open(spd_root *root, const char *path)
 {
-    int fd;
+    int fd = -1;
     root->openat2 = false;
     root->fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (root->fd < 0)
         return errno;
     /* Whatever it fails for (an old kernel, a filter of system calls): the walk does it too. */
-    if (open_inside(root->fd, ".", O_PATH | O_DIRECTORY, 0, &fd) == 0) {
+    if (open_inside(root->fd, ".", O_PATH | O_DIRECTORY, 0, TRIES, 0, &fd) == 0) {
         root->openat2 = true;
         (void)close(fd);
     }
@@ -112,11 +118,19 @@ int spd_open(const spd_root *root, const char *path, int flags, mode_t mode, int
     if (strlen(path) >= SPD_NAME_ROOM)
         return ENAMETOOLONG;
     if (root->openat2) {
-        int result = open_inside(root->fd, path, flags, mode, fd);
+        int result = open_inside(root->fd, path, flags, mode, TRIES, 0, fd);
         if (result != EAGAIN)
             return result;
     }
     return open_walked(root, path, flags, mode, fd);
+}
+
+int spd_open_cached(const spd_root *root, const char *path, int flags, int *fd)
+{
+    *fd = -1;
+    if (!root->openat2)
+        return ENOSYS;
+    return open_inside(root->fd, path, flags, 0, 1, RESOLVE_CACHED, fd);
 }
 
 /* ---- places ---- */

@@ -6,7 +6,8 @@
  * After a name is resolved only descriptors are used, and single names in a directory that is held
  * open, never followed.
  *
- * Every function answers 0 or an errno. They block: thread pool only. Thread: any. */
+ * Every function answers 0 or an errno. They block, but for spd_open_cached: thread pool only.
+ * Thread: any. */
 #ifndef SPD_POSIX_ROOT_H
 #define SPD_POSIX_ROOT_H
 
@@ -44,6 +45,9 @@ int spd_join(char out[SPD_NAME_ROOM], const char *base, const char *path);
 /* Opens what the path leads to. `flags` as for open(2); O_CLOEXEC is added. The last name is
  * followed unless O_NOFOLLOW is there. */
 int spd_open(const spd_root *root, const char *path, int flags, mode_t mode, int *fd);
+/* Likewise, of what the kernel has in its cache of names; it neither waits nor makes anything. An
+ * error says nothing about the file. */
+int spd_open_cached(const spd_root *root, const char *path, int flags, int *fd);
 /* Where the last name is, itself not looked at. */
 int spd_find(const spd_root *root, const char *path, spd_place *place);
 void spd_place_close(spd_place *place);

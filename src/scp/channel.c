@@ -1,117 +1,85 @@
-/* The far end of scp joined to its channel: input with back-pressure, output as the channel takes
- * it, the exit status, and the end of both. */
+/* The far end of scp on its channel. */
 #include "scp/server.h"
-#include "server/server.h"
+#include "server/joint.h"
 
-typedef struct joined {
-    sps_taker taker;
-    spp_server *core;
-    sp_server *server;
-    sp_channel *channel; /* referenced */
-    bool held;           /* the channel's reading is paused */
-    bool ended;          /* so we have told the server */
-    bool exited;         /* the exit status was given */
-    bool lost;
-} joined;
+/* ---- what the joint asks ---- */
 
-/* The session has ended, and nothing of it is left but perhaps some output. */
-static void session_ended(joined *j)
+static void core_receive(void *core, const uint8_t *bytes, size_t length)
 {
-    spp_server *core = j->core;
-    j->ended = true;
-    sps_taker_ended(j->server, &j->taker);
-    if (core->options.closed != NULL)
-        core->options.closed(j->channel, spp_exit_status(core), core->options.data);
+    spp_receive(core, bytes, length);
 }
 
-static void free_if_done(joined *j)
+static void core_end_of_input(void *core)
 {
-    sp_channel *channel = j->channel;
-    if (!j->ended || !j->lost)
-        return;
-    spp_server_free(j->core);
-    spb_free(spl_queue_env(channel->queue), j);
-    sp_channel_unref(channel);
+    spp_end_of_input(core);
 }
 
-/* Writes until the channel is full or there is no more. */
-static void write_output(joined *j)
+static bool core_over(const void *core)
 {
-    spb_span out;
-    while (!j->lost && !j->core->lost && (out = spp_output(j->core)).length != 0) {
-        ptrdiff_t n = sp_channel_write(j->channel, out.data, out.length);
-        if (n < 0) {
-            spp_lost(j->core); /* the channel is closing; its end is told yet */
-            return;
-        }
-        spp_consumed(j->core, (size_t)n);
-        if ((size_t)n < out.length)
-            return;
-        spp_run(j->core); /* there is room for what was held */
-    }
+    return ((const spp_server *)core)->over;
 }
 
-static void hold(joined *j, bool on)
+static bool core_wants_input(const void *core)
 {
-    if (j->held == on || j->lost)
-        return;
-    j->held = on;
-    (void)(on ? sp_channel_pause_reading : sp_channel_resume_reading)(j->channel);
+    return spp_wants_input(core);
 }
 
-static void move(joined *j)
+static void core_run(void *core)
 {
-    spp_run(j->core);
-    write_output(j);
-    if (!j->ended && j->core->ended)
-        session_ended(j);
-    if (j->ended && !j->exited && !j->lost && spp_output(j->core).length == 0) {
-        j->exited = true;
-        (void)sp_channel_exit(j->channel, spp_exit_status(j->core));
-    }
-    hold(j, !j->core->over && !spp_wants_input(j->core));
-    free_if_done(j);
+    spp_run(core);
 }
 
-/* A late answer, from the loop. */
-static void on_moved(void *owner)
+static spb_span core_output(const void *core)
 {
-    move(owner);
+    return ((const spp_server *)core)->lost ? (spb_span){NULL, 0} : spp_output(core);
 }
 
-/* ---- the channel ---- */
-
-static joined *of(sps_taker *taker)
+static void core_consumed(void *core, size_t length)
 {
-    return SPB_CONTAINER(taker, joined, taker);
+    spp_consumed(core, length);
 }
 
-static void on_data(sps_taker *taker, const uint8_t *bytes, size_t length, uint32_t type)
+static void core_lost(void *core)
 {
-    if (type != SP_DATA_NORMAL)
-        return;
-    spp_receive(of(taker)->core, bytes, length);
-    move(of(taker));
+    spp_lost(core);
 }
 
-static void on_eof(sps_taker *taker)
+static bool core_ended(const void *core)
 {
-    spp_end_of_input(of(taker)->core);
-    move(of(taker));
+    return ((const spp_server *)core)->ended;
 }
 
-static void on_resume(sps_taker *taker)
+static uint32_t core_status(const void *core)
 {
-    move(of(taker));
+    return spp_exit_status(core);
 }
 
-static void on_lost(sps_taker *taker)
+static void core_closed(void *core, sp_channel *channel)
 {
-    joined *j = of(taker);
-    j->lost = true;
-    spp_lost(j->core);
-    move(j);
+    const spp_server *server = core;
+    if (server->options.closed != NULL)
+        server->options.closed(channel, spp_exit_status(server), server->options.data);
 }
+
+static void core_free(void *core)
+{
+    spp_server_free(core);
+}
+
+static const sps_core calls = {
+    .receive = core_receive,
+    .end_of_input = core_end_of_input,
+    .over = core_over,
+    .wants_input = core_wants_input,
+    .run = core_run,
+    .output = core_output,
+    .consumed = core_consumed,
+    .lost = core_lost,
+    .ended = core_ended,
+    .status = core_status,
+    .closed = core_closed,
+    .free = core_free,
+};
 
 /* ---- <sallyport/scp.h> ---- */
 
@@ -123,32 +91,23 @@ bool sp_scp_command(const char *command)
 int sp_channel_serve_scp(sp_channel *channel, sp_fs *fs, const sp_scp_options *options)
 {
     sp_conn *conn = channel->conn;
+    spp_server *server;
+    sps_joint *joint;
     if (sps_channel_engine(channel) == NULL)
         return SP_ECONN;
-    const spb_env *env = spl_queue_env(channel->queue);
-    joined *j = spb_calloc(env, 1, sizeof *j);
-    if (j == NULL)
-        return SP_ENOMEM;
     const char *username = sp_conn_username(conn);
     int result =
-        spp_server_new(&j->core, fs, conn->server->loop, conn, username != NULL ? username : "",
-                       channel->command, options, on_moved, j);
-    if (result == 0) {
-        j->taker.data = on_data;
-        j->taker.eof = on_eof;
-        j->taker.resume = on_resume;
-        j->taker.lost = on_lost;
-        result = sps_channel_take(channel, &j->taker);
-        if (result != 0)
-            spp_server_free(j->core);
-    }
+        spp_server_new(&server, fs, conn->server->loop, conn, username != NULL ? username : "",
+                       channel->command, options, sps_joint_moved, NULL);
+    if (result != 0)
+        return result;
+    result = sps_joint_new(&joint, channel, &calls, server);
     if (result != 0) {
-        spb_free(env, j);
+        spp_server_free(server);
         return result;
     }
-    j->server = conn->server;
-    j->channel = sp_channel_ref(channel);
-    j->core->channel = channel;
-    move(j);
+    server->owner = joint;
+    server->channel = channel;
+    sps_joint_start(joint);
     return 0;
 }

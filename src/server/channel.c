@@ -64,8 +64,10 @@ void sps_channel_lost(sp_channel *channel, const sp_conn_error *error)
         error = &unanswered; /* not clean for a channel that never was */
     if (channel->process != NULL)
         sps_process_hang_up(channel->process);
-    if (channel->taker != NULL)
+    if (channel->taker != NULL) {
+        spb_list_remove(&channel->taker->due);
         channel->taker->lost(channel->taker);
+    }
     channel->taker = NULL;
     sp_conn *conn = channel->conn;
     if (conn != NULL) {
@@ -90,6 +92,13 @@ int sps_channel_take(sp_channel *channel, sps_taker *taker)
     channel->taker = taker;
     spb_list_append(&channel->conn->server->takers, &taker->link);
     return 0;
+}
+
+void sps_taker_gather(sp_conn *conn, sps_taker *taker)
+{
+    if (!spb_list_linked(&taker->due))
+        spb_list_append(&conn->due, &taker->due);
+    sps_conn_touch(conn);
 }
 
 sp_engine *sps_channel_engine(const sp_channel *channel)
@@ -166,6 +175,16 @@ static ptrdiff_t write_type(sp_channel *channel, uint32_t type, const void *byte
     if (engine == NULL)
         return SP_ECONN;
     ptrdiff_t n = sp_engine_write(engine, channel->number, type, bytes, length);
+    sps_channel_touch(channel);
+    return n;
+}
+
+ptrdiff_t sps_channel_write_now(sp_channel *channel, const void *bytes, size_t length)
+{
+    sp_engine *engine = sps_channel_engine(channel);
+    if (engine == NULL)
+        return SP_ECONN;
+    ptrdiff_t n = sp_engine_write_now(engine, channel->number, SP_DATA_NORMAL, bytes, length);
     sps_channel_touch(channel);
     return n;
 }

@@ -188,11 +188,24 @@ static void dispatch(sp_conn *conn, const sp_event *event)
     }
 }
 
+/* True: there was one, and there may be events again. */
+static bool run_takers(sp_conn *conn)
+{
+    if (conn->state != SPS_CONN_OPEN || spb_list_empty(&conn->due))
+        return false;
+    sps_taker *taker = SPB_CONTAINER(conn->due.next, sps_taker, due);
+    spb_list_remove(&taker->due);
+    taker->gathered(taker);
+    return true;
+}
+
 static void react(sp_conn *conn)
 {
     sp_event event;
-    while (conn->state == SPS_CONN_OPEN && sp_engine_next_event(conn->engine, &event) == 1)
-        dispatch(conn, &event);
+    do {
+        while (conn->state == SPS_CONN_OPEN && sp_engine_next_event(conn->engine, &event) == 1)
+            dispatch(conn, &event);
+    } while (run_takers(conn));
     if (conn->accept_waits && conn->state == SPS_CONN_OPEN)
         sps_listeners_resume(conn);
     if (conn->state == SPS_CONN_OPEN && !conn->authenticated &&
@@ -417,6 +430,7 @@ int sps_conn_start(sp_server *server, int fd)
     conn->server = server;
     conn->refs = 1;
     conn->timer_due = UINT64_MAX;
+    spb_list_init(&conn->due);
     conn->task.run = run_task;
     spb_list_init(&conn->questions);
     spb_list_init(&conn->forwards);

@@ -34,8 +34,10 @@ typedef struct sps_taker {
     spb_link link; /* of the server's */
     void (*data)(struct sps_taker *taker, const uint8_t *bytes, size_t length, uint32_t type);
     void (*eof)(struct sps_taker *taker);
-    void (*resume)(struct sps_taker *taker); /* the channel takes output again */
-    void (*lost)(struct sps_taker *taker);   /* before connection_lost; the last of these calls */
+    void (*resume)(struct sps_taker *taker);   /* the channel takes output again */
+    void (*lost)(struct sps_taker *taker);     /* before connection_lost; the last of these calls */
+    spb_link due;                              /* of its connection's */
+    void (*gathered)(struct sps_taker *taker); /* asked for by sps_taker_gather */
 } sps_taker;
 
 typedef enum sps_server_state {
@@ -136,6 +138,7 @@ struct sp_conn {
     unsigned listener_count;
     spb_link drains; /* functions that wait for an empty write buffer (direct.h) */
     spb_link agents; /* signatures that are being made by an ssh-agent */
+    spb_link due;    /* takers that look at what has come when all of it has */
     spb_link waiters;
     struct sp_channel **channels; /* by number; NULL where none is open */
     uint32_t channel_room;
@@ -243,6 +246,10 @@ sp_channel *sps_channel_find(const sp_conn *conn, uint32_t number);
 void sps_channel_lost(sp_channel *channel, const sp_conn_error *error);
 /* SP_EINVAL: something else has the channel's bytes; SP_ECONN. */
 int sps_channel_take(sp_channel *channel, sps_taker *taker);
+/* `gathered` is called, once, when the connection has dealt with all that has arrived. */
+void sps_taker_gather(sp_conn *conn, sps_taker *taker);
+/* For a taker: as sp_channel_write, but nothing is kept; `resume` follows if less is taken. */
+ptrdiff_t sps_channel_write_now(sp_channel *channel, const void *bytes, size_t length);
 /* It needs the loop no more. */
 void sps_taker_ended(sp_server *server, sps_taker *taker);
 sp_engine *sps_channel_engine(const sp_channel *channel);

@@ -1,155 +1,109 @@
-/* The SFTP server joined to its channel: input with back-pressure, output as the channel takes it,
- * the exit status, and the end of both. */
-#include "server/server.h"
+/* The SFTP server on its channel. */
+#include "server/joint.h"
 #include "sftp/server.h"
 
-typedef struct joined {
-    sps_taker taker;
-    spf_server *core;
-    sp_server *server;
-    sp_channel *channel; /* referenced */
-    void (*closed)(sp_channel *channel, uint32_t status, void *data);
-    void *data;
-    bool held;   /* the channel's reading is paused */
-    bool ended;  /* the session has ended */
-    bool exited; /* the exit status was given */
-    bool lost;
-} joined;
+/* ---- what the joint asks ---- */
 
-/* ---- the end ---- */
-
-/* The session has ended, and nothing of it is left but perhaps some output. */
-static void session_ended(joined *j)
+static void core_receive(void *core, const uint8_t *bytes, size_t length)
 {
-    j->ended = true;
-    sps_taker_ended(j->server, &j->taker);
-    if (j->closed != NULL)
-        j->closed(j->channel, j->core->status, j->data);
+    spf_take(core, bytes, length);
 }
 
-static void free_if_done(joined *j)
+static void core_end_of_input(void *core)
 {
-    if (!j->ended || !j->lost)
-        return;
-    sp_channel *channel = j->channel;
-    spf_server_free(j->core);
-    spb_free(spl_queue_env(channel->queue), j);
-    sp_channel_unref(channel);
+    spf_end_of_input(core);
 }
 
-/* ---- moving ---- */
-
-/* Writes until the channel is full or there is no more. */
-static void write_output(joined *j)
+static bool core_over(const void *core)
 {
-    spb_span out;
-    while (!j->lost && (out = spf_output(j->core)).length != 0) {
-        ptrdiff_t n = sp_channel_write(j->channel, out.data, out.length);
-        if (n < 0)
-            spf_lost(j->core); /* the channel is closing; its end is told yet */
-        else if (n > 0)
-            spf_consumed(j->core, (size_t)n);
-        if (n < (ptrdiff_t)out.length)
-            return;
-        spf_run(j->core); /* there is room for what was held */
-    }
+    return ((const spf_server *)core)->over;
 }
 
-static void hold(joined *j, bool on)
+static bool core_wants_input(const void *core)
 {
-    if (j->held == on || j->lost)
-        return;
-    j->held = on;
-    (void)(on ? sp_channel_pause_reading : sp_channel_resume_reading)(j->channel);
+    return spf_wants_input(core);
 }
 
-static void move(joined *j)
+static void core_run(void *core)
 {
-    spf_run(j->core);
-    write_output(j);
-    if (!j->ended && spf_ended(j->core))
-        session_ended(j);
-    if (j->ended && !j->exited && !j->lost && spf_output(j->core).length == 0) {
-        j->exited = true;
-        (void)sp_channel_exit(j->channel, j->core->status);
-    }
-    hold(j, !j->exited && !j->core->over && !spf_wants_input(j->core));
-    free_if_done(j);
+    spf_run(core);
 }
 
-/* A late answer, from the loop. */
-static void on_moved(void *owner)
+static spb_span core_output(const void *core)
 {
-    move(owner);
+    return spf_output(core);
 }
 
-/* ---- the channel ---- */
-
-static joined *of(sps_taker *taker)
+static void core_consumed(void *core, size_t length)
 {
-    return SPB_CONTAINER(taker, joined, taker);
+    spf_consumed(core, length);
 }
 
-static void on_data(sps_taker *taker, const uint8_t *bytes, size_t length, uint32_t type)
+static void core_lost(void *core)
 {
-    if (type != SP_DATA_NORMAL)
-        return;
-    spf_receive(of(taker)->core, bytes, length);
-    move(of(taker));
+    spf_lost(core);
 }
 
-static void on_eof(sps_taker *taker)
+static bool core_ended(const void *core)
 {
-    spf_end_of_input(of(taker)->core);
-    move(of(taker));
+    return spf_ended(core);
 }
 
-static void on_resume(sps_taker *taker)
+static uint32_t core_status(const void *core)
 {
-    move(of(taker));
+    return ((const spf_server *)core)->status;
 }
 
-static void on_lost(sps_taker *taker)
+static void core_closed(void *core, sp_channel *channel)
 {
-    joined *j = of(taker);
-    j->lost = true;
-    spf_lost(j->core);
-    move(j);
+    const spf_server *server = core;
+    if (server->options.closed != NULL)
+        server->options.closed(channel, server->status, server->options.data);
 }
+
+static void core_free(void *core)
+{
+    spf_server_free(core);
+}
+
+static const sps_core calls = {
+    .receive = core_receive,
+    .end_of_input = core_end_of_input,
+    .over = core_over,
+    .wants_input = core_wants_input,
+    .run = core_run,
+    .output = core_output,
+    .consumed = core_consumed,
+    .lost = core_lost,
+    .ended = core_ended,
+    .status = core_status,
+    .closed = core_closed,
+    .free = core_free,
+};
 
 /* ---- <sallyport/sftp.h> ---- */
 
 int sp_channel_serve_sftp(sp_channel *channel, sp_fs *fs, const sp_sftp_options *options)
 {
     sp_conn *conn = channel->conn;
+    spf_server *server;
+    sps_joint *joint;
     if (sps_channel_engine(channel) == NULL)
         return SP_ECONN;
-    const spb_env *env = spl_queue_env(channel->queue);
-    joined *j = spb_calloc(env, 1, sizeof *j);
-    if (j == NULL)
-        return SP_ENOMEM;
     const char *username = sp_conn_username(conn);
-    int result = spf_server_new(&j->core, fs, conn->server->loop, conn,
-                                username != NULL ? username : "", options, on_moved, j);
-    if (result == 0) {
-        j->taker.data = on_data;
-        j->taker.eof = on_eof;
-        j->taker.resume = on_resume;
-        j->taker.lost = on_lost;
-        result = sps_channel_take(channel, &j->taker);
-        if (result != 0)
-            spf_server_free(j->core);
-    }
+    int result = spf_server_new(&server, fs, conn->server->loop, conn,
+                                username != NULL ? username : "", options, sps_joint_moved, NULL);
+    if (result != 0)
+        return result;
+    result = sps_joint_new(&joint, channel, &calls, server);
     if (result != 0) {
-        spb_free(env, j);
+        spf_server_free(server);
         return result;
     }
-    j->server = conn->server;
-    j->channel = sp_channel_ref(channel);
-    j->core->channel = channel;
-    j->core->draft_links = spf_has_draft_links(sp_conn_client_version(conn));
-    j->closed = j->core->options.closed;
-    j->data = j->core->options.data;
-    move(j);
+    server->owner = joint;
+    server->pool = conn->server->pool;
+    server->channel = channel;
+    server->draft_links = spf_has_draft_links(sp_conn_client_version(conn));
+    sps_joint_start(joint);
     return 0;
 }

@@ -7,16 +7,14 @@
 #define CHARGE_LISTING ((size_t)64 * 1024) /* of a reply with names, about */
 #define ENTRIES 100u                       /* in one reply, at most */
 #define ENTRY_MAX (SPF_LONGNAME_MAX + SP_FS_NAME_MAX + 64)
-#define STATUS_MAX ((size_t)SPD_TEXT_MAX + 64)
-#define REPLY_MAX ((size_t)1024 * 1024)
 #define OFFSET_MAX ((uint64_t)INT64_MAX)
 
 /* ---- life ---- */
 
 void spf_request_free(spf_request *request)
 {
-    spb_buffer_free(&request->packet);
-    spb_buffer_free(&request->reply);
+    spf_block_unref(request->server, request->packet);
+    spf_block_unref(request->server, request->block);
     spd_drop(&request->base);
 }
 
@@ -31,8 +29,7 @@ spf_request *spf_request_new(spf_server *server, sp_fs_op op, size_t behind)
     request->base.answered = answered;
     request->server = server;
     request->charge = CHARGE_BASE;
-    spb_buffer_init(&request->packet, server->env, 0);
-    spb_buffer_init(&request->reply, server->env, REPLY_MAX);
+    request->count = 1;
     return request;
 }
 
@@ -40,23 +37,6 @@ static void count(spf_server *server, spf_request *request)
 {
     server->count++;
     server->bytes += request->charge;
-}
-
-/* Its reply is complete, or will not be written. */
-static void reply(spf_request *request)
-{
-    spf_server *server = request->server;
-    spb_list_remove(&request->link);
-    spb_buffer_free(&request->packet);
-    if (!spw_ok(&request->reply))
-        spf_break(server, 255);
-    if (request->silent || server->lost || !spw_ok(&request->reply)) {
-        server->count--;
-        server->bytes -= request->charge;
-        spf_request_free(request);
-    } else {
-        spb_list_append(&server->replies, &request->link);
-    }
 }
 
 /* ---- the answer ---- */
@@ -77,12 +57,12 @@ static void opened(spf_request *request)
     if (request->base.answer.form == SPD_HANDLE) {
         file->open = true;
         file->handle = request->base.answer.u.handle;
-        spf_put_handle(&request->reply, request->id, file->id);
+        spf_put_handle(&request->server->scratch, request->id, file->id);
         return;
     }
     request->file = NULL;
     spf_file_free(request->server, file);
-    spf_put_answer(&request->reply, request->id, &request->base.answer, 0);
+    spf_put_answer(&request->server->scratch, request->id, &request->base.answer, 0);
 }
 
 static void begun(spf_request *request)
@@ -97,18 +77,17 @@ static void data(spf_request *request)
 {
     const spd_answer *a = &request->base.answer;
     if (a->form != SPD_DATA) {
-        spb_buffer_clear(&request->reply);
-        spf_put_answer(&request->reply, request->id, a, 0);
+        spf_put_answer(&request->server->scratch, request->id, a, 0);
         return;
     }
-    spf_data_header(request->reply.data, request->id, (uint32_t)a->u.length);
-    request->reply.length = SPF_DATA_HEADER + a->u.length;
+    spf_read_done(request, a->u.length);
     request->file->bytes_read += a->u.length;
 }
 
 static void complete(spf_request *request)
 {
     const spd_answer *a = &request->base.answer;
+    spb_buffer *scratch = &request->server->scratch;
     switch (request->base.q.op) {
     case SP_FS_OP_BEGIN:
         begun(request);
@@ -123,22 +102,22 @@ static void complete(spf_request *request)
     case SP_FS_OP_CLOSE:
     case SP_FS_OP_CLOSEDIR:
         closed(request);
-        spf_put_answer(&request->reply, request->id, a, 0);
+        spf_put_answer(scratch, request->id, a, 0);
         break;
     case SP_FS_OP_WRITE:
         if (a->status == SP_FS_OK)
             request->file->bytes_written += request->base.q.length;
-        spf_put_answer(&request->reply, request->id, a, 0);
+        spf_put_answer(scratch, request->id, a, 0);
         break;
     default:
-        spf_put_answer(&request->reply, request->id, a, time(NULL));
+        spf_put_answer(scratch, request->id, a, time(NULL));
         break;
     }
-    if (request->reply.length > 4 + request->server->options.max_packet) {
-        spb_buffer_clear(&request->reply);
-        spf_put_status(&request->reply, request->id, SP_FS_FAILURE, NULL);
+    if (scratch->length > 4 + request->server->options.max_packet) {
+        spb_buffer_clear(scratch);
+        spf_put_status(scratch, request->id, SP_FS_FAILURE, NULL);
     }
-    reply(request);
+    spf_reply(request);
 }
 
 /* An answer that came later. */
@@ -150,9 +129,23 @@ static void answered(spd_request *base)
     server->moved(server->owner);
 }
 
+static bool begin_read(spf_request *request)
+{
+    sp_fs_request *q = &request->base.q;
+    q->length = spf_read_length(request);
+    q->buffer = spf_read_room(request, (size_t)q->length);
+    if (q->buffer != NULL)
+        return true;
+    request->base.answer.status = SP_FS_FAILURE;
+    complete(request);
+    return false;
+}
+
 void spf_start(spf_request *request)
 {
     request->started = true;
+    if (request->base.q.op == SP_FS_OP_READ && !begin_read(request))
+        return;
     if (request->server->refused) {
         request->base.answer.status = SP_FS_PERMISSION_DENIED;
         complete(request);
@@ -208,8 +201,8 @@ static bool answer_status(spf_server *server, uint32_t id, sp_fs_status status, 
     spf_request *request = own(server, id);
     if (request == NULL)
         return false;
-    spf_put_status(&request->reply, id, status, text);
-    reply(request);
+    spf_put_status(&server->scratch, id, status, text);
+    spf_reply(request);
     return true;
 }
 
@@ -218,8 +211,8 @@ static bool answer_version(spf_server *server)
     spf_request *request = own(server, 0);
     if (request == NULL)
         return false;
-    spf_put_version(&request->reply, server->session->fs);
-    reply(request);
+    spf_put_version(&server->scratch, server->session->fs);
+    spf_reply(request);
     return true;
 }
 
@@ -235,8 +228,8 @@ static bool answer_limits(spf_server *server, uint32_t id)
     spf_request *request = own(server, id);
     if (request == NULL)
         return false;
-    spf_put_limits(&request->reply, id, &limits);
-    reply(request);
+    spf_put_limits(&server->scratch, id, &limits);
+    spf_reply(request);
     return true;
 }
 
@@ -248,8 +241,8 @@ static bool answer_nothing(spf_server *server, uint32_t id)
     if (request == NULL)
         return false;
     spf_data_header(header, id, 0);
-    spw_bytes(&request->reply, header, sizeof header);
-    reply(request);
+    spw_bytes(&server->scratch, header, sizeof header);
+    spf_reply(request);
     return true;
 }
 
@@ -362,21 +355,11 @@ static void fill(spf_request *request, const spf_message *m)
     request->id = m->id;
 }
 
-/* The room for what is read is in the reply already. */
-static bool prepare_read(spf_request *request)
+size_t spf_read_length(const spf_request *request)
 {
-    sp_fs_request *q = &request->base.q;
     uint64_t max = request->server->options.max_packet - SPF_PACKET_OVERHEAD;
-    if (q->length > max)
-        q->length = max;
-    size_t size = SPF_DATA_HEADER + (size_t)q->length;
-    request->reply.limit = size > STATUS_MAX ? size : STATUS_MAX; /* no memory beyond that */
-    uint8_t *room = spb_buffer_reserve(&request->reply, size);
-    if (room == NULL)
-        return false;
-    q->buffer = room + SPF_DATA_HEADER;
-    request->charge += (size_t)q->length;
-    return true;
+    uint64_t length = request->base.q.length;
+    return (size_t)(length < max ? length : max);
 }
 
 /* The packet becomes the request's. */
@@ -384,28 +367,26 @@ static void prepare_write(spf_request *request, const spf_message *m)
 {
     spf_server *server = request->server;
     request->packet = server->packet;
-    spb_buffer_init(&server->packet, server->env, server->options.max_packet);
+    server->packet = NULL;
     request->base.q.bytes = m->bytes.data;
-    request->charge += request->packet.length;
+    request->charge += request->packet->used;
 }
 
-static bool prepare(spf_request *request, const spf_message *m)
+static void prepare(spf_request *request, const spf_message *m)
 {
     switch (m->op) {
-    case SP_FS_OP_READ:
-        return prepare_read(request);
     case SP_FS_OP_WRITE:
         prepare_write(request, m);
-        return true;
+        break;
     case SP_FS_OP_READDIR:
         request->base.q.length = request->server->options.max_packet / ENTRY_MAX;
         if (request->base.q.length > ENTRIES)
             request->base.q.length = ENTRIES;
         request->charge += CHARGE_LISTING;
-        return true;
+        break;
     default:
         request->charge += m->path.length + m->to.length + 4 * (m->uids.length + m->gids.length);
-        return true;
+        break;
     }
 }
 
@@ -441,10 +422,7 @@ static bool make_request(spf_server *server, const spf_message *m, spf_file *fil
         request->base.q.handle = file->handle;
     if (to != NULL)
         request->base.q.to_handle = to->handle;
-    if (!prepare(request, m)) {
-        spf_request_free(request);
-        return false;
-    }
+    prepare(request, m);
     add(request);
     return true;
 }
@@ -487,10 +465,10 @@ static bool ask(spf_server *server, spf_message *m)
     return make_request(server, m, file, to);
 }
 
-bool spf_take_packet(spf_server *server)
+bool spf_take_packet(spf_server *server, spb_span packet)
 {
     spf_message m;
-    spf_verdict verdict = spf_parse((spb_span){server->packet.data, server->packet.length}, &m);
+    spf_verdict verdict = spf_parse(packet, &m);
     if ((verdict == SPF_IS_INIT) == server->initialized)
         return false; /* INIT comes first, and once */
     switch (verdict) {

@@ -11,8 +11,10 @@
 #define PACKET ((size_t)256 * 1024 + 1024)
 #define PACKET_LEAST ((size_t)34000)
 #define PACKET_MOST ((size_t)512 * 1024)
-#define AT_ONCE ((size_t)40 * 1024) /* memory for a packet before its bytes have come */
+#define AT_ONCE ((size_t)32 * 1024 + 512) /* memory for a packet before its bytes have come */
+#define READY_MAX ((size_t)256 * 1024)    /* read and not written: more is read when it is */
 #define HELD_MAX ((size_t)2 * 1024 * 1024)
+#define REPLY_MAX ((size_t)1024 * 1024)
 
 /* ---- life ---- */
 
@@ -57,8 +59,8 @@ int spf_server_new(spf_server **out, sp_fs *fs, spl_loop *loop, struct sp_conn *
     server->options = options;
     server->moved = moved;
     server->owner = owner;
-    spb_buffer_init(&server->packet, env, options.max_packet);
     spb_buffer_init(&server->held, env, HELD_MAX);
+    spb_buffer_init(&server->scratch, env, REPLY_MAX);
     spb_list_init(&server->requests);
     spb_list_init(&server->replies);
     if (!spf_add_begin(server)) {
@@ -69,26 +71,16 @@ int spf_server_new(spf_server **out, sp_fs *fs, spl_loop *loop, struct sp_conn *
     return 0;
 }
 
-static void drop(spf_server *server, spb_link *list)
-{
-    while (!spb_list_empty(list)) {
-        spf_request *request = SPB_CONTAINER(list->next, spf_request, link);
-        spb_list_remove(&request->link);
-        server->count--;
-        server->bytes -= request->charge;
-        spf_request_free(request);
-    }
-}
-
 void spf_server_free(spf_server *server)
 {
     spl_queue *queue = server->queue;
-    drop(server, &server->requests);
-    drop(server, &server->replies);
+    spf_forget_all(server, &server->requests);
+    spf_forget_all(server, &server->replies);
     if (server->session != NULL)
         spd_session_end(server->session, false);
-    spb_buffer_free(&server->packet);
+    spf_block_unref(server, server->packet);
     spb_buffer_free(&server->held);
+    spb_buffer_free(&server->scratch);
     spb_free(server->env, server);
     spl_queue_unref(queue);
 }
@@ -111,7 +103,8 @@ static void drop_input(spf_server *server)
 {
     server->over = true;
     spb_buffer_free(&server->held);
-    spb_buffer_free(&server->packet);
+    spf_block_unref(server, server->packet);
+    server->packet = NULL;
     server->head_length = 0;
 }
 
@@ -124,7 +117,35 @@ void spf_break(spf_server *server, uint32_t status)
     drop_input(server);
 }
 
-/* Takes bytes of the packet that is coming. Returns how many. */
+/* Room for more of the packet that is coming: little at first, all of it when that little came. */
+static bool make_room(spf_server *server, size_t whole)
+{
+    spf_block *old = server->packet;
+    if (old != NULL && old->used < old->capacity)
+        return true;
+    spf_block *block =
+        spf_block_new(server, old == NULL && whole > AT_ONCE ? AT_ONCE : whole, SPF_PACKET_LEAD);
+    if (block == NULL)
+        return false;
+    if (old != NULL) {
+        memcpy(block->bytes, old->bytes, old->used);
+        block->used = old->used;
+    }
+    spf_block_unref(server, old);
+    server->packet = block;
+    return true;
+}
+
+static void packet_complete(spf_server *server, spb_span packet)
+{
+    server->head_length = 0;
+    if (!spf_take_packet(server, packet))
+        spf_break(server, 255);
+    spf_block_unref(server, server->packet); /* but for a WRITE, which has taken it */
+    server->packet = NULL;
+}
+
+/* Takes bytes of the packet that is coming, at least one. Returns how many. */
 static size_t take_bytes(spf_server *server, const uint8_t *bytes, size_t length)
 {
     size_t taken = 0;
@@ -137,23 +158,28 @@ static size_t take_bytes(spf_server *server, const uint8_t *bytes, size_t length
         spf_break(server, 255);
         return length;
     }
-    server->packet.limit = whole; /* no memory beyond that */
-    if (server->packet.length == 0)
-        (void)spb_buffer_reserve(&server->packet, whole < AT_ONCE ? whole : AT_ONCE);
-    size_t part = whole - server->packet.length;
+    if (taken == length)
+        return taken;
+    /* All of it is here, and nothing needs it for longer. */
+    if (server->packet == NULL && length - taken >= whole && bytes[taken] != SPF_WRITE) {
+        packet_complete(server, (spb_span){bytes + taken, whole});
+        return taken + whole;
+    }
+    if (!make_room(server, whole)) {
+        spf_break(server, 255);
+        return length;
+    }
+    spf_block *packet = server->packet;
+    size_t part = whole - packet->used;
     if (part > length - taken)
         part = length - taken;
-    spw_bytes(&server->packet, bytes + taken, part);
-    taken += part;
-    if (!spw_ok(&server->packet)) {
-        spf_break(server, 255);
-    } else if (server->packet.length == whole) {
-        server->head_length = 0;
-        if (!spf_take_packet(server))
-            spf_break(server, 255);
-        spb_buffer_free(&server->packet);
-    }
-    return taken;
+    if (part > packet->capacity - packet->used)
+        part = packet->capacity - packet->used;
+    memcpy(packet->bytes + packet->used, bytes + taken, part);
+    packet->used += part;
+    if (packet->used == whole)
+        packet_complete(server, (spb_span){packet->bytes, whole});
+    return taken + part;
 }
 
 /* Keeps what there is no room for. */
@@ -189,6 +215,15 @@ static bool free_to_start(const spf_server *server, const spf_request *request)
     return true;
 }
 
+/* May more be read now? What was read waits for the channel; the more of it, the less is in the
+ * processor's caches when it is sealed. */
+static bool may_read(const spf_server *server, const spf_request *request)
+{
+    return server->reading == 0 ||
+           (server->ready < READY_MAX &&
+            server->bytes + spf_read_length(request) <= server->options.max_bytes);
+}
+
 /* Starts what may start. True: something was. Each start may change the list. */
 static bool start_requests(spf_server *server)
 {
@@ -198,6 +233,8 @@ static bool start_requests(spf_server *server)
         at = at->next;
         if (request->started || !free_to_start(server, request))
             continue;
+        if (request->base.q.op == SP_FS_OP_READ && !may_read(server, request))
+            break; /* and what is behind it waits, too */
         spf_start(request);
         any = true;
     }
@@ -241,22 +278,24 @@ void spf_run(spf_server *server)
     server->running = false;
 }
 
-void spf_receive(spf_server *server, const uint8_t *bytes, size_t length)
+void spf_take(spf_server *server, const uint8_t *bytes, size_t length)
 {
     size_t taken = 0;
-    if (server->over)
-        return;
-    if (server->held.length != 0) {
-        hold(server, bytes, length);
-        spf_run(server);
-        return;
-    }
-    while (taken < length && !server->over && has_room(server)) {
+    while (server->held.length == 0 && taken < length && !server->over) {
+        if (!has_room(server)) {
+            spf_run(server);
+            if (!has_room(server))
+                break;
+        }
         taken += take_bytes(server, bytes + taken, length - taken);
-        (void)start_requests(server);
     }
     if (taken < length && !server->over)
         hold(server, bytes + taken, length - taken);
+}
+
+void spf_receive(spf_server *server, const uint8_t *bytes, size_t length)
+{
+    spf_take(server, bytes, length);
     spf_run(server);
 }
 
@@ -274,33 +313,11 @@ void spf_lost(spf_server *server)
         atomic_store(&server->session->gone, true);
     }
     drop_input(server);
-    drop(server, &server->replies);
+    spf_forget_all(server, &server->replies);
     spf_run(server);
 }
 
 bool spf_ended(const spf_server *server)
 {
     return server->phase == SPF_ENDED;
-}
-
-/* ---- output ---- */
-
-spb_span spf_output(const spf_server *server)
-{
-    if (spb_list_empty(&server->replies))
-        return (spb_span){NULL, 0};
-    const spf_request *request = SPB_CONTAINER(server->replies.next, spf_request, link);
-    return (spb_span){request->reply.data + request->sent, request->reply.length - request->sent};
-}
-
-void spf_consumed(spf_server *server, size_t length)
-{
-    spf_request *request = SPB_CONTAINER(server->replies.next, spf_request, link);
-    request->sent += length;
-    if (request->sent < request->reply.length)
-        return;
-    spb_list_remove(&request->link);
-    server->count--;
-    server->bytes -= request->charge;
-    spf_request_free(request);
 }

@@ -11,6 +11,28 @@
 
 #include <sallyport/sftp.h>
 
+/* ---- blocks: block.c ---- */
+typedef enum spf_block_kind {
+    SPF_BLOCK_OWN = 0, /* allocated */
+    SPF_BLOCK_CHUNK,   /* the pool's */
+    SPF_BLOCK_LARGE,   /* likewise */
+} spf_block_kind;
+
+/* Counted; stands at the beginning of its own memory. */
+typedef struct spf_block {
+    unsigned refs;
+    spf_block_kind kind;
+    size_t capacity;
+    size_t used;
+    uint8_t *bytes;
+} spf_block;
+
+/* Where `bytes` of a large block begin: so that the data of a WRITE begins on a page, and that of a
+ * READ not within a few bytes of where it begins in the kernel (see spb_alloc_pages). */
+#define SPF_PACKET_LEAD (SPB_PAGE - 37) /* type, id, handle, offset, length */
+#define SPF_REPLY_LEAD (SPB_PAGE / 2 - SPF_DATA_HEADER)
+#define SPF_SCRATCH_KEPT ((size_t)1024)
+
 /* Of the largest packet, for what is no data: the type, a handle, numbers. */
 #define SPF_PACKET_OVERHEAD ((size_t)1024)
 
@@ -26,10 +48,15 @@ typedef struct spf_request {
     bool silent;    /* nobody waits for a reply */
     spf_file *file; /* NULL: none */
     spf_file *to_file;
-    spb_buffer packet; /* WRITE: where its bytes are */
-    spb_buffer reply;
-    size_t sent;
+    spf_block *packet; /* WRITE: where its bytes are */
+    spf_block *block;  /* where its reply is, or will be; NULL: no room yet */
+    size_t at;         /* there: what is to be written, */
+    size_t length;     /* so much of it, */
+    size_t room;       /* of what was reserved */
+    size_t count;      /* the replies that lie there behind each other; then all of them in: */
     size_t charge;
+    size_t reading; /* bytes asked for */
+    size_t ready;   /* bytes read */
 } spf_request;
 
 struct spf_file {
@@ -55,6 +82,7 @@ struct spf_server {
     const spb_env *env; /* the queue's */
     spl_queue *queue;
     spl_loop *loop;
+    spb_pool *pool; /* NULL: memory is allocated */
     sp_fs_session *session;
     sp_sftp_options options; /* with the defaults filled in */
     sp_channel *channel;     /* for the callbacks; NULL in tests */
@@ -71,8 +99,12 @@ struct spf_server {
     bool lost;        /* nobody reads */
     uint8_t head[4];  /* of the packet that is coming */
     size_t head_length;
-    spb_buffer packet;
-    spb_buffer held; /* input that must wait */
+    spf_block *packet;  /* its bytes; NULL: none were kept yet */
+    spb_buffer held;    /* input that must wait */
+    spf_block *filling; /* the block that replies are put into */
+    spb_buffer scratch; /* where a reply is put together; empty between two */
+    size_t reading;     /* bytes that reads which were started have room for */
+    size_t ready;       /* bytes that were read and not written yet */
     spb_link requests;
     spb_link replies;
     size_t count; /* of requests and replies */
@@ -93,7 +125,10 @@ int spf_server_new(spf_server **server, sp_fs *fs, spl_loop *loop, struct sp_con
 void spf_server_free(spf_server *server);
 /* Does what can be done. */
 void spf_run(spf_server *server);
-/* Takes all of it, does what can be done, and keeps what must wait. */
+/* Takes all of it and keeps what must wait. Requests start in spf_run, so that those that came
+ * together do, and are answered together; earlier if there is no room for them otherwise. */
+void spf_take(spf_server *server, const uint8_t *bytes, size_t length);
+/* Both. */
 void spf_receive(spf_server *server, const uint8_t *bytes, size_t length);
 bool spf_wants_input(const spf_server *server);
 void spf_end_of_input(spf_server *server);
@@ -115,6 +150,21 @@ spf_file *spf_file_next(const spf_server *server, size_t *place);
 void spf_file_closed(spf_server *server, const spf_file *file, sp_fs_status status, bool by_client);
 void spf_files_free(spf_server *server);
 
+/* ---- block.c ---- */
+/* Room for `size` bytes at least. NULL: out of memory. */
+spf_block *spf_block_new(spf_server *server, size_t size, size_t lead);
+spf_block *spf_block_ref(spf_block *block);
+void spf_block_unref(spf_server *server, spf_block *block); /* NULL is fine */
+
+/* ---- output.c ---- */
+/* For a READ that begins: where its bytes go. NULL: out of memory. */
+uint8_t *spf_read_room(spf_request *request, size_t length);
+/* So many of them are there, and a header before them. */
+void spf_read_done(spf_request *request, size_t length);
+/* Its reply is complete, in `scratch` or by spf_read_done, or will not be written. */
+void spf_reply(spf_request *request);
+void spf_forget_all(spf_server *server, spb_link *list);
+
 /* ---- order.c ---- */
 /* Must `later` wait until `earlier` was answered? */
 bool spf_must_wait(const spf_request *earlier, const spf_request *later);
@@ -125,8 +175,10 @@ bool spf_changes(const sp_fs_request *q);
 /* `behind`: bytes of memory behind it. NULL: out of memory. */
 spf_request *spf_request_new(spf_server *server, sp_fs_op op, size_t behind);
 void spf_request_free(spf_request *request);
-/* `server->packet` is complete. False: the session is broken. */
-bool spf_take_packet(spf_server *server);
+/* Bytes that a reply to this read can have at most. */
+size_t spf_read_length(const spf_request *request);
+/* A whole packet; a WRITE is in `server->packet`. False: the session is broken. */
+bool spf_take_packet(spf_server *server, spb_span packet);
 bool spf_add_begin(spf_server *server);
 /* `silent`: it is not the client that closes it. */
 void spf_add_close(spf_file *file, uint32_t id, bool silent);
