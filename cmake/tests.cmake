@@ -5,11 +5,20 @@ pkg_check_modules(JANSSON IMPORTED_TARGET jansson)
 pkg_check_modules(LIBSSH IMPORTED_TARGET libssh)
 pkg_check_modules(LIBSSH2 IMPORTED_TARGET libssh2)
 
+# Programs with "_sallyportd" in their name test parts of the server program.
+file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/sallyportd/*.c)
+list(FILTER sources EXCLUDE REGEX "/main\\.c$")
+add_library(sp_sallyportd_parts STATIC ${sources})
+target_link_libraries(sp_sallyportd_parts PRIVATE sallyport_static sp_options crypt)
+
 function(sp_test_program name)
   add_executable(${name} ${ARGN})
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/tests)
   target_compile_options(${name} PRIVATE -Wno-missing-prototypes)
   target_link_libraries(${name} PRIVATE sallyport_static sp_options PkgConfig::CMOCKA ${SP_LINK})
+  if(name MATCHES "_sallyportd")
+    target_link_libraries(${name} PRIVATE sp_sallyportd_parts)
+  endif()
 endfunction()
 
 # An archive: only those who call it get it.

@@ -26,14 +26,6 @@ static bool groups_listed(const string_list *patterns, const string_list *groups
     return listed;
 }
 
-/* What we can't keep to must not be passed over. */
-static const char *unsupported(const options *o)
-{
-    if (o->chroot_directory != NULL)
-        return "ChrootDirectory is set, which is not supported";
-    return NULL;
-}
-
 static const char *listed_out(const options *o, const account *a, const char *peer)
 {
     if (user_list_matches(&o->deny_users, a->name, peer))
@@ -72,8 +64,6 @@ bool access_allowed(const login *l, const char *username)
     const char *reason = listed_out(l->options, a, l->peer);
     if (reason == NULL)
         reason = obstacle(l->options, a);
-    if (reason == NULL)
-        reason = unsupported(l->options);
     if (reason != NULL)
         log_info("User %s from %s not allowed because %s", username, l->peer, reason);
     return reason == NULL;

@@ -132,3 +132,48 @@ bool file_is_safe_program(const char *path, char *problem, size_t problem_size)
     }
     return directories_ok(path, &roots, problem, problem_size);
 }
+
+/* Looks at "/", "/a", "/a/b", ... of an absolute path, as sshd does: links are followed. */
+static bool way_ok(const char *path, uid_t uid, char *problem, size_t size)
+{
+    char part[PATH_MAX];
+    size_t length = strlen(path);
+
+    for (size_t end = 1; length < sizeof part && end <= length; end++) {
+        if (end > 1 && end < length && path[end] != '/')
+            continue;
+        struct stat st;
+        memcpy(part, path, end);
+        part[end] = '\0';
+        if (stat(part, &st) != 0) {
+            (void)snprintf(problem, size, "%s: %s", part, strerror(errno));
+            return false;
+        }
+        bool sticky = end < length && (st.st_mode & S_ISVTX) != 0;
+        bool ours = st.st_uid == 0 || st.st_uid == uid;
+        bool closed = (st.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+        if (!S_ISDIR(st.st_mode) || !ours || !(closed || sticky)) {
+            (void)snprintf(problem, size, "%s: %s", part,
+                           S_ISDIR(st.st_mode) ? "bad owner or modes" : strerror(ENOTDIR));
+            return false;
+        }
+        if (end == length)
+            return true;
+    }
+    (void)snprintf(problem, size, "%s: %s", path, strerror(ENAMETOOLONG));
+    return false;
+}
+
+char *directory_resolve_safe(const char *path, uid_t uid, char *problem, size_t problem_size)
+{
+    char *real = *path == '/' ? realpath(path, NULL) : NULL;
+
+    if (*path != '/')
+        (void)snprintf(problem, problem_size, "%s: not an absolute path", path);
+    else if (real == NULL)
+        (void)snprintf(problem, problem_size, "%s: %s", path, strerror(errno));
+    else if (way_ok(path, uid, problem, problem_size) && way_ok(real, uid, problem, problem_size))
+        return real;
+    free(real);
+    return NULL;
+}

@@ -24,4 +24,9 @@ char *file_read(const char *path, const file_rules *rules, size_t *length, bool 
  * change, nor the directories above it? Blocks. */
 bool file_is_safe_program(const char *path, char *problem, size_t problem_size);
 
+/* The real path of a directory that nobody but root and the user can change, nor any directory on
+ * the way to it; of those above it others may write to one with the sticky bit, where they can't
+ * touch what is not theirs. The caller frees it. NULL: `problem` says why. Blocks. */
+char *directory_resolve_safe(const char *path, uid_t uid, char *problem, size_t problem_size);
+
 #endif

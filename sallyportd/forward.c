@@ -15,6 +15,15 @@ static sp_answer refuse(sp_open *open)
     return sp_answered(sp_open_refuse(open, SP_OPEN_ADMINISTRATIVELY_PROHIBITED, "open failed"));
 }
 
+/* Sockets of the file system would be outside a ChrootDirectory, which this process is not in. */
+static bool sockets_allowed(const login *l, forward_choice direction)
+{
+    const options *o = l->options;
+
+    return !o->disable_forwarding && o->chroot_directory == NULL &&
+           (o->streamlocal_forwarding & (int)direction) != 0;
+}
+
 static sp_answer connection_requested(sp_conn *conn, sp_open *open, const char *dest_host,
                                       uint16_t dest_port, const char *orig_host, uint16_t orig_port)
 {
@@ -38,8 +47,7 @@ static sp_answer unix_connection_requested(sp_conn *conn, sp_open *open, const c
 {
     const login *l = sp_conn_data(conn);
 
-    if (l == NULL || l->options->disable_forwarding ||
-        (l->options->streamlocal_forwarding & FORWARD_LOCAL) == 0) {
+    if (l == NULL || !sockets_allowed(l, FORWARD_LOCAL)) {
         log_info("Received request to connect to path %.255s, but the request was denied.",
                  dest_path);
         return refuse(open);
@@ -83,8 +91,7 @@ static sp_answer unix_server_requested(sp_conn *conn, sp_listen *listen, const c
 {
     const login *l = sp_conn_data(conn);
 
-    if (l == NULL || l->options->disable_forwarding ||
-        (l->options->streamlocal_forwarding & FORWARD_REMOTE) == 0) {
+    if (l == NULL || !sockets_allowed(l, FORWARD_REMOTE)) {
         log_info("Received request to remote forward to path %.255s, but the request was denied.",
                  listen_path);
         return SP_REJECT;

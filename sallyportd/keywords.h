@@ -52,6 +52,9 @@ typedef struct algorithm_kind {
     const char *noun; /* for messages */
 } algorithm_kind;
 
+extern const choice log_level_choices[]; /* log_choice */
+extern const choice facility_choices[];  /* syslog's numbers */
+
 extern const keyword keywords[];
 extern const size_t keyword_count;
 
@@ -69,6 +72,10 @@ void lacking_words_print(FILE *out);
 bool deprecated_word(const char *name);
 /* The name in the table for one that sshd has too; else `name`. */
 const char *word_by_alias(const char *name);
+
+/* options.c */
+bool has_subsystem(const options *o, const char *name); /* "none" counts */
+int subsystem_add(options *o, const char *name, const char *command);
 
 option_result bad_value(option_problem *problem, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -88,9 +95,17 @@ option_result read_text(const keyword *, const option_values *, options *, optio
 option_result read_port(const keyword *, const option_values *, options *, option_problem *);
 option_result read_listen(const keyword *, const option_values *, options *, option_problem *);
 option_result read_limit(const keyword *, const option_values *, options *, option_problem *);
-option_result read_restriction(const keyword *, const option_values *, options *, option_problem *);
 option_result read_startups(const keyword *, const option_values *, options *, option_problem *);
 option_result read_rekey(const keyword *, const option_values *, options *, option_problem *);
+bool size_parse(const char *text, uint64_t *size); /* "4096", "10M" */
+/* filewords.c: file transfer */
+option_result read_forced(const keyword *, const option_values *, options *, option_problem *);
+option_result read_root(const keyword *, const option_values *, options *, option_problem *);
+option_result read_umask(const keyword *, const option_values *, options *, option_problem *);
+option_result read_quota(const keyword *, const option_values *, options *, option_problem *);
+/* The flags, if it is internal-sftp. */
+option_result check_internal_sftp(const keyword *k, const char *command, option_problem *problem);
+bool octal_parse(const char *word, uint32_t *number); /* up to 0777 */
 /* lists.c: lists */
 option_result read_paths(const keyword *, const option_values *, options *, option_problem *);
 option_result read_strings(const keyword *, const option_values *, options *, option_problem *);
@@ -124,6 +139,8 @@ void print_one_line(const keyword *k, const options *o, FILE *out); /* all in on
 void print_permits(const keyword *k, const options *o, FILE *out);
 void print_algorithms(const keyword *k, const options *o, FILE *out);
 void print_methods(const keyword *k, const options *o, FILE *out);
+void print_umask(const keyword *k, const options *o, FILE *out);
+void print_quota(const keyword *k, const options *o, FILE *out);
 void print_subsystems(const keyword *k, const options *o, FILE *out);
 
 #endif

@@ -257,30 +257,14 @@ option_result read_subsystem(const keyword *k, const option_values *values, opti
 
     if (words->count < 2)
         return bad_value(problem, "%s: the command is missing", k->name);
-    if (strcmp(words->items[1], "internal-sftp") == 0) {
-        (void)bad_value(problem, "%s: internal-sftp is not supported: there is no %s", k->name,
-                        words->items[0]);
-        return OPTION_WARNING;
-    }
-    for (size_t i = 0; i < o->subsystem_count; i++)
-        if (strcmp(o->subsystems[i].name, words->items[0]) == 0)
-            return bad_value(problem, "%s '%s' was given before", k->name, words->items[0]);
+    if (has_subsystem(o, words->items[0]))
+        return bad_value(problem, "%s '%s' was given before", k->name, words->items[0]);
 
     /* The command goes to a shell, so its quotes stay as they are. */
     const char *command = text_skip_blanks(values->rest);
     command = text_skip_blanks(command + strcspn(command, " \t"));
-    subsystem *all = realloc(o->subsystems, (o->subsystem_count + 1) * sizeof *all);
-    if (all == NULL)
-        return no_memory(problem);
-    o->subsystems = all;
-    subsystem *added = &all[o->subsystem_count];
-    added->name = text_copy(words->items[0]);
-    added->command = text_copy(command);
-    if (added->name == NULL || added->command == NULL) {
-        free(added->name);
-        free(added->command);
-        return no_memory(problem);
-    }
-    o->subsystem_count++;
-    return OPTION_OK;
+    option_result result = check_internal_sftp(k, command, problem);
+    if (result == OPTION_OK && subsystem_add(o, words->items[0], command) != 0)
+        result = no_memory(problem);
+    return result;
 }

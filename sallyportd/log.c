@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define TEXT_SIZE 2000
+
 /* Set before the server's threads exist; from then on only the level changes. */
 static struct {
     log_target target;
@@ -127,18 +129,21 @@ static int syslog_priority(sp_log_level level)
     return LOG_DEBUG;
 }
 
-static void put(sp_log_level level, const char *text)
+static bool wanted(sp_log_level level)
+{
+    return (int)level <= atomic_load(&log_state.level);
+}
+
+static void put(int facility, sp_log_level level, const char *text)
 {
     char line[2100];
 
-    if ((int)level > atomic_load(&log_state.level))
-        return;
     size_t used = level >= SP_LOG_DEBUG ? (size_t)snprintf(line, sizeof line, "debug: ") : 0;
     make_printable(line + used, sizeof line - used, text);
 
     switch (log_state.target) {
     case LOG_TO_SYSLOG:
-        syslog(syslog_priority(level), "%s", line);
+        syslog(syslog_priority(level) | (facility >= 0 ? facility : 0), "%s", line);
         break;
     case LOG_TO_FILE:
         write_file(line);
@@ -154,17 +159,33 @@ static void put(sp_log_level level, const char *text)
 
 void log_write(sp_log_level level, const char *format, ...)
 {
-    char text[2000];
+    char text[TEXT_SIZE];
+    va_list arguments;
+
+    if (!wanted(level))
+        return;
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    put(-1, level, text);
+}
+
+void log_chosen(int facility, sp_log_level level, const char *format, ...)
+{
+    char text[TEXT_SIZE];
     va_list arguments;
 
     va_start(arguments, format);
     (void)vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    put(level, text);
+    put(facility, level, text);
 }
 
 void log_from_library(void *ctx, sp_log_level level, const char *line)
 {
+    sp_log_level ours = level == SP_LOG_INFO ? SP_LOG_VERBOSE : level;
+
     (void)ctx;
-    put(level == SP_LOG_INFO ? SP_LOG_VERBOSE : level, line);
+    if (wanted(ours))
+        put(-1, ours, line);
 }

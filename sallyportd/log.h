@@ -23,6 +23,9 @@ void log_reopen(void);
 void log_close(void);
 
 void log_write(sp_log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Whatever the level of the log: the caller has chosen. `facility`: syslog's number, or -1. */
+void log_chosen(int facility, sp_log_level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 #define log_error(...) log_write(SP_LOG_ERROR, __VA_ARGS__)
 #define log_info(...) log_write(SP_LOG_INFO, __VA_ARGS__)
 #define log_verbose(...) log_write(SP_LOG_VERBOSE, __VA_ARGS__)

@@ -42,6 +42,8 @@ static void set_defaults(options *o, const char *directory)
     o->x11_display_offset = 10;
     o->x11_use_localhost = 1;
     o->permit_user_rc = 1;
+    o->internal_scp = 1;
+    o->transfer_umask = NOT_GIVEN;
     o->log_level = CHOICE_INFO;
     o->syslog_facility = LOG_AUTH;
 }
@@ -78,9 +80,9 @@ static int default_list(string_list *list, const char *name, const options *o, c
     return list_add(list, first) != 0 || list_add(list, second) != 0 ? -1 : 0;
 }
 
-sp_log_level options_log_level(const options *o)
+sp_log_level log_choice_level(log_choice level)
 {
-    switch ((log_choice)o->log_level) {
+    switch (level) {
     case CHOICE_QUIET:
     case CHOICE_FATAL:
         return SP_LOG_QUIET;
@@ -96,6 +98,11 @@ sp_log_level options_log_level(const options *o)
         break;
     }
     return SP_LOG_DEBUG;
+}
+
+sp_log_level options_log_level(const options *o)
+{
+    return log_choice_level((log_choice)o->log_level);
 }
 
 static void clear(options *o)
@@ -354,6 +361,45 @@ static option_result check_chains(const options *o, option_problem *problem)
     return OPTION_OK;
 }
 
+/* ---- subsystems ------------------------------------------------------------------------------ */
+
+static const char *subsystem_word(const options *o, const char *name)
+{
+    for (size_t i = 0; i < o->subsystem_count; i++)
+        if (strcmp(o->subsystems[i].name, name) == 0)
+            return o->subsystems[i].command;
+    return NULL;
+}
+
+const char *options_subsystem(const options *o, const char *name)
+{
+    const char *command = subsystem_word(o, name);
+
+    return command != NULL && strcasecmp(command, "none") != 0 ? command : NULL;
+}
+
+bool has_subsystem(const options *o, const char *name)
+{
+    return subsystem_word(o, name) != NULL;
+}
+
+int subsystem_add(options *o, const char *name, const char *command)
+{
+    subsystem *all = realloc(o->subsystems, (o->subsystem_count + 1) * sizeof *all);
+
+    if (all == NULL)
+        return -1;
+    o->subsystems = all;
+    const subsystem added = {text_copy(name), text_copy(command)};
+    if (added.name == NULL || added.command == NULL) {
+        free(added.name);
+        free(added.command);
+        return -1;
+    }
+    all[o->subsystem_count++] = added;
+    return 0;
+}
+
 option_result options_complete(options *o, option_problem *problem)
 {
     if (o->port_count == 0)
@@ -369,6 +415,8 @@ option_result options_complete(options *o, option_problem *problem)
     if (o->principals_command != NULL && o->principals_command_user == NULL)
         return bad_value(problem, "AuthorizedPrincipalsCommand set without "
                                   "AuthorizedPrincipalsCommandUser");
+    if (!has_subsystem(o, "sftp") && subsystem_add(o, "sftp", "internal-sftp") != 0)
+        return no_memory(problem);
     return check_chains(o, problem);
 }
 

@@ -109,7 +109,7 @@ typedef struct options {
     string_list allow_groups;
     string_list deny_groups;
     int refuse_connection;
-    char *chroot_directory;       /* set: we can't keep to it, so nobody is let in */
+    char *chroot_directory;       /* with tokens; NULL: none. Only files are served then */
     char *public_key_options;     /* PubkeyAuthOptions: about keys that we do not take */
     uint32_t startups_per_source; /* NOT_GIVEN: no limit */
     uint32_t required_rsa_size;
@@ -152,8 +152,12 @@ typedef struct options {
     int x11_forwarding;
     uint32_t x11_display_offset;
     int x11_use_localhost;
-    subsystem *subsystems;
+    subsystem *subsystems; /* one is called sftp once the set is complete */
     size_t subsystem_count;
+    int internal_scp;
+    int transfer_read_only;
+    uint32_t transfer_umask; /* NOT_GIVEN: the process's */
+    uint64_t transfer_quota; /* bytes; 0: no limit */
 
     int log_level; /* log_choice */
     int syslog_facility;
@@ -203,7 +207,11 @@ char *options_fixed_differences(const options *a, const options *b);
 /* Was this word, by its name in the table, given at all? */
 bool options_is_given(const options *o, const char *name);
 /* LogLevel in the library's terms. */
+sp_log_level log_choice_level(log_choice level);
 sp_log_level options_log_level(const options *o);
+
+/* The command of a subsystem, "internal-sftp" among them; NULL: there is none of that name. */
+const char *options_subsystem(const options *o, const char *name);
 
 /* The words' effect on methods. */
 bool options_method_enabled(const options *o, login_method method);

@@ -1,6 +1,6 @@
 /* session.c: what a client may ask of a session, and the process that serves it. From the start of
  * the process on the library carries data, signals and window changes; this file decides what is
- * run, and with which environment. */
+ * run, and with which environment. What is not run but served here is transfer.c's. */
 #include "session.h"
 
 #include <errno.h>
@@ -12,19 +12,13 @@
 #include "environment.h"
 #include "log.h"
 #include "login.h"
+#include "plan.h"
+#include "transfer.h"
 
-static const login *login_of(const sp_channel *channel)
+static login *login_of(const sp_channel *channel)
 {
     const struct sp_conn *conn = sp_channel_conn(channel);
     return conn != NULL ? sp_conn_data(conn) : NULL;
-}
-
-static const char *subsystem_command(const options *o, const char *name)
-{
-    for (size_t i = 0; i < o->subsystem_count; i++)
-        if (strcmp(o->subsystems[i].name, name) == 0)
-            return o->subsystems[i].command;
-    return NULL;
 }
 
 /* ---- requests -------------------------------------------------------------------------------- */
@@ -51,41 +45,46 @@ static sp_answer env_requested(sp_channel *channel, sp_request *request, const c
     return l != NULL && environment_accepts(l->options, name) ? SP_ACCEPT : SP_REJECT;
 }
 
-static sp_answer shell_requested(sp_channel *channel, sp_request *request)
+/* Of what is refused by its plan, session_started tells the client; nothing is run then. */
+static sp_answer start_requested(sp_channel *channel, sp_request *request, sp_request_type type,
+                                 const char *text)
 {
-    (void)request;
-    return login_of(channel) != NULL ? SP_ACCEPT : SP_REJECT;
+    login *l = login_of(channel);
+
+    if (l == NULL)
+        return SP_REJECT;
+    const session_plan plan = session_plan_make(l->options, channel, type, text);
+    switch (plan.action) {
+    case SESSION_NO_SUBSYSTEM:
+        log_info("Subsystem request for %s failed: there is none of that name",
+                 type == SP_REQUEST_SUBSYSTEM ? text : sp_channel_get_original_command(channel));
+        return SP_REJECT;
+    case SESSION_SFTP:
+        return transfer_prepare(channel, request, l, TRANSFER_SFTP, plan.command);
+    case SESSION_SCP:
+        return transfer_prepare(channel, request, l, TRANSFER_SCP, plan.command);
+    case SESSION_PROCESS:
+    case SESSION_NOT_SFTP:
+    case SESSION_NOT_FILES:
+        break;
+    }
+    return SP_ACCEPT;
 }
 
-static sp_answer no_subsystem(const char *name)
+static sp_answer shell_requested(sp_channel *channel, sp_request *request)
 {
-    log_info("Subsystem request for %s failed: there is none of that name", name);
-    return SP_REJECT;
+    return start_requested(channel, request, SP_REQUEST_SHELL, NULL);
 }
 
 /* Also where a key's own command stands for a shell or a subsystem. */
 static sp_answer exec_requested(sp_channel *channel, sp_request *request, const char *command)
 {
-    const login *l = login_of(channel);
-
-    (void)request;
-    (void)command;
-    if (l == NULL)
-        return SP_REJECT;
-    if (sp_channel_get_original_request(channel) == SP_REQUEST_SUBSYSTEM &&
-        subsystem_command(l->options, sp_channel_get_original_command(channel)) == NULL)
-        return no_subsystem(sp_channel_get_original_command(channel));
-    return SP_ACCEPT;
+    return start_requested(channel, request, SP_REQUEST_EXEC, command);
 }
 
 static sp_answer subsystem_requested(sp_channel *channel, sp_request *request, const char *name)
 {
-    const login *l = login_of(channel);
-
-    (void)request;
-    if (l != NULL && subsystem_command(l->options, name) != NULL)
-        return SP_ACCEPT;
-    return no_subsystem(name);
+    return start_requested(channel, request, SP_REQUEST_SUBSYSTEM, name);
 }
 
 static sp_answer agent_requested(sp_channel *channel, sp_request *request)
@@ -118,37 +117,6 @@ static void exited(sp_channel *channel, int status, void *data)
         log_debug("A session's process ended with status %d", WEXITSTATUS(status));
 }
 
-/* What the client asked for; NULL: a shell. */
-static const char *asked_command(const options *o, const sp_channel *channel)
-{
-    switch (sp_channel_get_original_request(channel)) {
-    case SP_REQUEST_SHELL:
-        return NULL;
-    case SP_REQUEST_EXEC:
-        return sp_channel_get_original_command(channel);
-    case SP_REQUEST_SUBSYSTEM:
-        return subsystem_command(o, sp_channel_get_original_command(channel));
-    default:
-        break; /* no key forces anything */
-    }
-    const char *name = sp_channel_get_subsystem(channel);
-    return name != NULL ? subsystem_command(o, name) : sp_channel_get_command(channel);
-}
-
-/* NULL: a login shell. `*original` is what a forced command stands for; ForceCommand comes before
- * that of a key. */
-static const char *choose_command(const options *o, const sp_channel *channel,
-                                  const char **original)
-{
-    const char *asked = asked_command(o, channel);
-    const char *forced = o->force_command;
-
-    if (forced == NULL && sp_channel_get_original_request(channel) != 0)
-        forced = sp_channel_get_command(channel);
-    *original = forced != NULL ? asked : NULL;
-    return forced != NULL ? forced : asked;
-}
-
 /* sshd's order: the shell reads its profile when its own name begins with a dash. */
 static int make_arguments(string_list *arguments, const char *shell, const char *command)
 {
@@ -176,18 +144,17 @@ static const char *start_directory(sp_channel *channel, const account *a)
     return "/";
 }
 
-static int start_process(sp_channel *channel, const login *l)
+static int start_process(sp_channel *channel, const login *l, const session_plan *plan)
 {
     const program *p = l->program;
-    const char *original;
-    const char *command = choose_command(l->options, channel, &original);
+    const char *command = plan->command;
     string_list arguments = {NULL, 0};
     string_list environment = {NULL, 0};
     sp_spawn_options spawn = {SP_SPAWN_OPTIONS_INIT};
     int result = SP_ENOMEM;
 
     if (make_arguments(&arguments, p->account->shell, command) == 0 &&
-        environment_make(&environment, l, channel, original) == 0) {
+        environment_make(&environment, l, channel, plan->original) == 0) {
         spawn.program = p->account->shell;
         spawn.arguments = (const char *const *)arguments.items;
         spawn.environment = (const char *const *)environment.items;
@@ -205,29 +172,84 @@ static int start_process(sp_channel *channel, const login *l)
     return result;
 }
 
-static void session_started(sp_channel *channel)
+static void run_process(sp_channel *channel, const login *l, const session_plan *plan)
 {
-    const login *l = login_of(channel);
-    int result = l != NULL ? start_process(channel, l) : SP_ECONN;
+    int result = start_process(channel, l, plan);
 
     if (result == 0)
         return;
-    if (l != NULL) {
-        log_error("%s can't be started: %s", l->program->account->shell, sp_strerror(result));
-        char *text = text_format("%s: %s\r\n", l->program->account->shell, sp_strerror(result));
-        if (text != NULL)
-            (void)sp_channel_write_stderr(channel, text, strlen(text));
-        free(text);
-    }
+    log_error("%s can't be started: %s", l->program->account->shell, sp_strerror(result));
+    char *text = text_format("%s: %s\r\n", l->program->account->shell, sp_strerror(result));
+    if (text != NULL)
+        (void)sp_channel_write_stderr(channel, text, strlen(text));
+    free(text);
     (void)sp_channel_exit(channel, 1);
+}
+
+/* ---- files, served here ---------------------------------------------------------------------- */
+
+static void serve_files(sp_channel *channel, const login *l)
+{
+    transfer *t = sp_channel_data(channel);
+
+    log_verbose("Starting session: file transfer for %s from %s port %u", l->program->account->name,
+                l->peer, (unsigned)l->peer_port);
+    if (t == NULL || !transfer_serve(t, channel))
+        (void)sp_channel_exit(channel, 1);
+}
+
+static void refuse(sp_channel *channel, const login *l, const char *what, const char *why)
+{
+    bool terminal = sp_channel_get_terminal_type(channel) != NULL;
+
+    log_error("Connection from %s port %u: refusing non-%s session: %s", l->peer,
+              (unsigned)l->peer_port, what, why);
+    char *text =
+        text_format("This service allows %s connections only.%s\n", what, terminal ? "\r" : "");
+    if (text != NULL)
+        (void)sp_channel_write(channel, text, strlen(text));
+    free(text);
+    (void)sp_channel_exit(channel, 1);
+}
+
+static void session_started(sp_channel *channel)
+{
+    const login *l = login_of(channel);
+
+    if (l == NULL) {
+        (void)sp_channel_exit(channel, 1);
+        return;
+    }
+    const session_plan plan = session_plan_of(l->options, channel);
+    switch (plan.action) {
+    case SESSION_PROCESS:
+        run_process(channel, l, &plan);
+        break;
+    case SESSION_SFTP:
+    case SESSION_SCP:
+        serve_files(channel, l);
+        break;
+    case SESSION_NOT_SFTP:
+        refuse(channel, l, "sftp", "internal-sftp is forced");
+        break;
+    case SESSION_NOT_FILES:
+        refuse(channel, l, "file transfer",
+               "ChrootDirectory is set, which a program would not "
+               "keep to");
+        break;
+    case SESSION_NO_SUBSYSTEM:
+        (void)sp_channel_exit(channel, 1); /* such a request is not accepted */
+        break;
+    }
 }
 
 static void session_lost(sp_channel *channel, const sp_conn_error *error)
 {
-    const struct sp_conn *conn = sp_channel_conn(channel);
-    login *l = conn != NULL ? sp_conn_data(conn) : NULL;
+    login *l = login_of(channel);
 
     (void)error;
+    transfer_unref(sp_channel_data(channel));
+    sp_channel_set_data(channel, NULL);
     if (l != NULL && l->sessions > 0)
         l->sessions--;
 }

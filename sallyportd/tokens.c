@@ -130,6 +130,14 @@ char *tokens_expand_path(const char *pattern, const account *a)
     return path;
 }
 
+bool tokens_known(const char *pattern)
+{
+    for (const char *at = pattern; (at = strchr(at, '%')) != NULL; at += 2)
+        if (at[1] == '\0' || strchr("huU%", at[1]) == NULL)
+            return false;
+    return true;
+}
+
 int tokens_expand_command(const char *command, const token_facts *facts, string_list *words)
 {
     string_list plain = {NULL, 0};

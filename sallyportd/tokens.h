@@ -8,6 +8,9 @@
  * memory, or an unknown token. Thread: any. */
 char *tokens_expand_path(const char *pattern, const account *a);
 
+/* Are all tokens in it of those? */
+bool tokens_known(const char *pattern);
+
 /* What the tokens of AuthorizedKeysCommand and AuthorizedPrincipalsCommand stand for. */
 typedef struct token_facts {
     const account *account;

@@ -167,11 +167,7 @@ option_result read_text(const keyword *k, const option_values *values, options *
     for (const char *c = values->rest; *c != '\0'; c++)
         if (iscntrl((unsigned char)*c) && *c != '\t')
             return bad_value(problem, "%s: control characters", k->name);
-    option_result result = replace_text(place, text_copy(values->rest), problem);
-    if (result != OPTION_OK || strncmp(values->rest, "internal-sftp", 13) != 0)
-        return result;
-    (void)bad_value(problem, "%s: internal-sftp is not supported: it will not be found", k->name);
-    return OPTION_WARNING;
+    return replace_text(place, text_copy(values->rest), problem);
 }
 
 /* A command with an absolute path, or none. */
@@ -197,11 +193,11 @@ option_result read_octal(const keyword *k, const option_values *values, options 
                          option_problem *problem)
 {
     const char *word = values->words->items[0];
-    unsigned long mask = strtoul(word, NULL, 8);
+    uint32_t mask;
 
-    if (strspn(word, "01234567") != strlen(word) || *word == '\0' || mask > 0777)
+    if (!octal_parse(word, &mask))
         return bad_value(problem, "%s must be an octal number up to 0777, not '%s'", k->name, word);
-    *MEMBER(k, o, uint32_t) = (uint32_t)mask;
+    *MEMBER(k, o, uint32_t) = mask;
     return OPTION_OK;
 }
 
@@ -250,25 +246,6 @@ option_result read_key_options(const keyword *k, const option_values *values, op
             return bad_value(problem, "%s: unknown option '%s'", k->name, words->items[i]);
     }
     return read_text(k, values, o, problem);
-}
-
-/* What we can't keep to, and must not pass over: access.c lets nobody in. */
-option_result read_restriction(const keyword *k, const option_values *values, options *o,
-                               option_problem *problem)
-{
-    const char *value = (k->flags & KEYWORD_RAW) != 0 ? values->rest : values->words->items[0];
-    char **place = MEMBER(k, o, char *);
-
-    if (strcasecmp(value, "none") == 0) {
-        free(*place);
-        *place = NULL;
-        return OPTION_OK;
-    }
-    option_result result = replace_text(place, text_copy(value), problem);
-    if (result != OPTION_OK)
-        return result;
-    (void)bad_value(problem, "%s is not supported: whom it concerns is not let in", k->name);
-    return OPTION_WARNING;
 }
 
 /* A number, or none. */
@@ -380,7 +357,7 @@ option_result read_startups(const keyword *k, const option_values *values, optio
     return OPTION_OK;
 }
 
-static bool parse_size(const char *text, uint64_t *size)
+bool size_parse(const char *text, uint64_t *size)
 {
     const char *end;
     unsigned shift = 0;
@@ -417,7 +394,7 @@ option_result read_rekey(const keyword *k, const option_values *values, options 
         (void)bad_value(problem, "%s takes a size and a time", k->name);
         return OPTION_BAD_LINE;
     }
-    if (strcasecmp(words->items[0], "default") != 0 && !parse_size(words->items[0], &bytes))
+    if (strcasecmp(words->items[0], "default") != 0 && !size_parse(words->items[0], &bytes))
         return bad_value(problem, "%s: bad size '%s'", k->name, words->items[0]);
     if (bytes != 0 && bytes < 16)
         return bad_value(problem, "%s: the size is too small", k->name);

@@ -164,13 +164,6 @@ def test_what_we_lack_is_said(call, line):
     assert f"{line.split('=')[0]} is not supported" in run.stderr
 
 
-@pytest.mark.parametrize("line", ["Subsystem=sftp internal-sftp", "ForceCommand=internal-sftp -R"])
-def test_internal_sftp(call, line):
-    run = call("-t", "-o", line)
-    assert run.returncode == 0
-    assert "internal-sftp is not supported" in run.stderr
-
-
 @pytest.mark.parametrize("line", [
     "UsePAM=no", "X11Forwarding=no", "AllowTcpForwarding=no", "ChrootDirectory=none",
     "RevokedKeys=none", "UseDNS=no", "PrintMotd=no", "FingerprintHash=sha256",
@@ -856,16 +849,3 @@ def test_max_auth_tries(serve, tmp_path):
                          stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
     assert run.returncode == 255
     assert "Too many authentication failures" in run.stderr
-
-
-@needs_ssh
-@needs_client_key
-@pytest.mark.parametrize("line", ["ChrootDirectory=/srv"])
-def test_a_restriction_that_we_lack_lets_nobody_in(call, serve, line):
-    word = line.split("=")[0]
-    run = call("-t", "-o", line)
-    assert run.returncode == 0
-    assert f"{word} is not supported: whom it concerns is not let in" in run.stderr
-    server = serve(line)
-    assert server.ssh("true").returncode == 255
-    server.log(f"not allowed because {word} is set, which is not supported")
