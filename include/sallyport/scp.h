@@ -44,6 +44,9 @@ typedef struct sp_scp_options {
     /* Once, last of all: as in sp_sftp_options. May be NULL. */
     void (*closed)(sp_channel *channel, uint32_t status, void *data);
     void *data;
+    /* Each request to the file system, as in sp_sftp_options: those that the protocol makes, and
+     * those that serve its own ends (is there a directory of that name?). May be NULL. */
+    void (*performed)(sp_channel *channel, const sp_sftp_event *event, void *data);
 } sp_scp_options;
 #define SP_SCP_OPTIONS_INIT .size = sizeof(sp_scp_options)
 

@@ -86,24 +86,24 @@ static void on_closed(spp_server *server, const spd_answer *answer)
 
 static void close_sent(spp_server *server)
 {
+    server->file.complete = !server->file.failed;
     spp_ask_close(server, &server->file.open, on_closed);
 }
 
-/* The client has all of it, and says so. */
-static void close_complete(spp_server *server)
+static void close_refused(spp_server *server)
 {
-    server->file.complete = !server->file.failed;
-    close_sent(server);
+    server->file.client_failed = true;
+    spp_ask_close(server, &server->file.open, on_closed);
 }
 
-/* All bytes went out, which does not mean that they arrived. */
-static void put_end(spp_server *server)
+/* All is sent. Only the client can say that it has arrived, so the file is open until then. */
+static void end_data(spp_server *server)
 {
     if (server->file.failed)
         spp_complain(server, server->path, server->file.error);
     else
         spp_put_ok(server);
-    await(server, close_complete, close_sent);
+    await(server, close_sent, close_refused);
 }
 
 static void on_read(spp_server *server, const spd_answer *answer)
@@ -135,7 +135,7 @@ static bool send_data(spp_server *server)
     if (file->left == 0) {
         if (server->sending != NULL || server->padding != 0)
             return false;
-        put_end(server);
+        end_data(server);
         return true;
     }
     size_t length = file->left < SPP_CHUNK ? (size_t)file->left : SPP_CHUNK;
