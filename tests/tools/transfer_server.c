@@ -2,7 +2,8 @@
  *
  *     transfer_server FOLDER [quota=BYTES] [keepalive=MILLISECONDS]
  *
- * keepalive: three that are not answered end a connection. One line of JSON for each file that was
+ * keepalive: three that are not answered end a connection, and so does a login of twenty times that
+ * time. One line of JSON for each file that was
  * open and for each session that ended. */
 #include "../../examples/example.h"
 #include "json_events.h"
@@ -87,6 +88,7 @@ static int serve(uint32_t keepalive_ms)
     options.protocol.host_keys = &host_key;
     options.protocol.host_key_count = 1;
     options.protocol.keepalive_interval_ms = keepalive_ms;
+    options.protocol.login_timeout_ms = 20 * keepalive_ms;
     if (sp_server_new(&server, &options, &handlers, NULL, reason, sizeof reason) != 0)
         return example_fail("server", reason);
     int result = sp_server_listen(server, "127.0.0.1", 0);
