@@ -452,7 +452,8 @@ static bool make_request(spf_server *server, const spf_message *m, spf_file *fil
 
 bool spf_has_draft_links(const char *client_version)
 {
-    static const char *const clients[] = {"SSH-2.0-AsyncSSH_", "SSH-2.0-libssh_"};
+    static const char *const clients[] = {"SSH-2.0-AsyncSSH_", "SSH-2.0-libssh_",
+                                          "SSH-2.0-WinSCP_"};
     for (size_t i = 0; i < sizeof clients / sizeof clients[0]; i++)
         if (client_version != NULL && strncmp(client_version, clients[i], strlen(clients[i])) == 0)
             return true;
