@@ -130,6 +130,11 @@ static void complete(spf_request *request)
             request->file->bytes_written += request->base.q.length;
         spf_put_answer(&request->reply, request->id, a, 0);
         break;
+    case SP_FS_OP_READDIR:
+        if (a->form == SPD_NAMES)
+            request->file->listed += a->u.names.count;
+        spf_put_answer(&request->reply, request->id, a, time(NULL));
+        break;
     default:
         spf_put_answer(&request->reply, request->id, a, time(NULL));
         break;
@@ -153,6 +158,8 @@ static void answered(spd_request *base)
 void spf_start(spf_request *request)
 {
     request->started = true;
+    if (request->base.q.op == SP_FS_OP_READDIR)
+        request->base.q.offset = request->file->listed; /* those before it have ended */
     if (request->server->refused) {
         request->base.answer.status = SP_FS_PERMISSION_DENIED;
         complete(request);

@@ -42,6 +42,7 @@ struct spf_file {
     char *path; /* for `transferred` */
     uint64_t bytes_read;
     uint64_t bytes_written;
+    uint64_t listed; /* entries of a directory */
     uint64_t opened; /* milliseconds of the loop's clock */
 };
 
