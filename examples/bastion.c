@@ -56,7 +56,7 @@ int main(int argc, char **argv)
     int result = sp_key_load_public(&g.ca, argv[3]);
     if (result != 0)
         return example_fail(argv[3], sp_strerror(result));
-    example e = example_arguments(strcmp(argv[2], "-") == 0 ? 2 : argc, argv);
+    example e = example_arguments(argc, argv);
     result = example_run(&e, &handlers, &g);
     sp_key_unref(g.ca);
     return result;

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* program [PORT [HOST_KEY_FILE]]: port 0, or none, is any free one; without a file a key is made
- * that lasts as long as the program. */
+/* program [PORT [HOST_KEY_FILE]]: port 0, or none, is any free one; without a file, or with "-", a
+ * key is made that lasts as long as the program. */
 typedef struct example {
     uint16_t port;
     sp_key *host_key;
@@ -19,8 +19,9 @@ typedef struct example {
 static inline example example_arguments(int argc, char **argv)
 {
     example e = {.port = argc > 1 ? (uint16_t)strtoul(argv[1], NULL, 10) : 0, .host_key = NULL};
-    int result = argc > 2 ? sp_key_load_private(&e.host_key, argv[2], NULL)
-                          : sp_key_generate(&e.host_key, SP_KEY_ED25519, 0);
+    bool file = argc > 2 && strcmp(argv[2], "-") != 0;
+    int result = file ? sp_key_load_private(&e.host_key, argv[2], NULL)
+                      : sp_key_generate(&e.host_key, SP_KEY_ED25519, 0);
 
     if (result != 0) {
         (void)fprintf(stderr, "host key: %s\n", sp_strerror(result));
@@ -125,6 +126,47 @@ static inline sp_answer example_session(sp_conn *conn, sp_open *open)
     return sp_answered(sp_open_session(open, &session, NULL, NULL));
 }
 
+static inline sp_answer example_sftp(sp_channel *channel, sp_request *request, const char *name)
+{
+    (void)channel;
+    (void)request;
+    return strcmp(name, "sftp") == 0 ? SP_ACCEPT : SP_REJECT;
+}
+
+static inline sp_answer example_scp(sp_channel *channel, sp_request *request, const char *command)
+{
+    (void)channel;
+    (void)request;
+    return sp_scp_command(command) ? SP_ACCEPT : SP_REJECT;
+}
+
+static inline void example_serve_files(sp_channel *channel)
+{
+    bool sftp = sp_channel_get_subsystem(channel) != NULL;
+    int result = sftp ? sp_channel_serve_sftp(channel, sp_channel_data(channel), NULL)
+                      : sp_channel_serve_scp(channel, sp_channel_data(channel), NULL);
+
+    if (result != 0)
+        sp_channel_exit(channel, 1);
+}
+
+/* A session that serves files, by SFTP and by scp's old protocol, and does nothing else: the file
+ * system that is the connection's data, or else the server's. */
+static inline sp_answer example_files(sp_conn *conn, sp_open *open)
+{
+    static const sp_session_handlers session = {
+        SP_SESSION_HANDLERS_INIT,
+        .subsystem_requested = example_sftp,
+        .exec_requested = example_scp,
+        .session_started = example_serve_files,
+    };
+    sp_fs *files = sp_conn_data(conn);
+
+    if (files == NULL)
+        files = sp_server_data(sp_conn_server(conn));
+    return files == NULL ? SP_REJECT : sp_answered(sp_open_session(open, &session, files, NULL));
+}
+
 /* begin_auth of a server that everyone may enter under any name. */
 static inline sp_answer example_welcome(sp_conn *conn, sp_auth *auth, const char *username)
 {
@@ -132,6 +174,20 @@ static inline sp_answer example_welcome(sp_conn *conn, sp_auth *auth, const char
     (void)auth;
     (void)username;
     return SP_ACCEPT;
+}
+
+/* A server that everyone may enter, with these files. */
+static inline int example_file_server(int argc, char **argv, sp_fs *files)
+{
+    example e = example_arguments(argc, argv);
+    const sp_server_handlers handlers = {
+        SP_SERVER_HANDLERS_INIT,
+        .begin_auth = example_welcome,
+        .session_requested = example_files,
+    };
+    int result = example_run(&e, &handlers, files);
+    sp_fs_unref(files);
+    return result;
 }
 
 static inline sp_answer example_open(sp_conn *conn, sp_open *open)

@@ -50,8 +50,7 @@ static sp_answer validate_password(sp_conn *conn, sp_auth *auth, const char *use
 int main(int argc, char **argv)
 {
     /* gateway PORT HOST_KEY_FILE|- [HOST:PORT ...] */
-    bool no_file = argc > 2 && strcmp(argv[2], "-") == 0;
-    example e = example_arguments(no_file ? 2 : argc, argv);
+    example e = example_arguments(argc, argv);
     places p = {.names = argv + 3, .count = argc > 3 ? argc - 3 : 0};
     const sp_server_handlers handlers = {
         SP_SERVER_HANDLERS_INIT,

@@ -70,7 +70,7 @@ int main(int argc, char **argv)
     int result = sp_authorized_keys_load(&here.keys, argv[4], NULL, NULL);
     if (result != 0)
         return example_fail(argv[4], sp_strerror(result));
-    example e = example_arguments(strcmp(argv[2], "-") == 0 ? 2 : argc, argv);
+    example e = example_arguments(argc, argv);
     const sp_server_handlers handlers = {SP_SERVER_HANDLERS_INIT, .begin_auth = begin_auth,
                                          .session_requested = session_requested};
     result = example_run(&e, &handlers, &here);

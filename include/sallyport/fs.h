@@ -19,10 +19,10 @@
  * all the same, and what is open is closed then.
  *
  * The library sees to the order: of two requests of one session that could disturb each other (a
- * write and a read of the same bytes of an open file; anything and the close of that file; a change
- * of a path and anything) the second begins when the first was answered. Others may run at the same
- * time. `close` comes exactly once for each file that was opened, when no other request for it is
- * open.
+ * write and a read of the same bytes of an open file; two readings of an open directory; anything
+ * and the close of that file; a change of a path and anything) the second begins when the first was
+ * answered. Others may run at the same time. `close` comes exactly once for each file that was
+ * opened, when no other request for it is open.
  *
  * Paths are bytes without NUL, as the client wrote them: not resolved, not checked, perhaps
  * relative, perhaps empty. What they may reach is for the operations to decide. */
@@ -151,7 +151,7 @@ typedef struct sp_fs_request {
     const char *to;   /* the second path of RENAME, SYMLINK, LINK */
     void *handle;     /* as given to sp_fs_opened */
     void *to_handle;  /* COPY_DATA: where to; may be the same file */
-    uint64_t offset;
+    uint64_t offset;  /* READDIR: how many entries this handle's answers have had so far */
     uint64_t to_offset;
     /* READ: bytes asked for, 1 at least; WRITE: bytes in `bytes`; READDIR: entries that the answer
      * may have; COPY_DATA: bytes, 0: up to the end. */
@@ -196,7 +196,7 @@ typedef struct sp_fs_handlers {
     sp_fs_handler fsync;    /* handle → done (fsync) */
 
     sp_fs_handler opendir;  /* path → sp_fs_opened (6.7) */
-    sp_fs_handler readdir;  /* handle, length → sp_fs_names: the next ones; sp_fs_eof */
+    sp_fs_handler readdir;  /* handle, offset, length → sp_fs_names: the next ones; sp_fs_eof */
     sp_fs_handler closedir; /* handle → done. Absent: close */
 
     sp_fs_handler remove;   /* path → done; not a directory (6.5) */
@@ -225,10 +225,15 @@ typedef struct sp_fs_options {
     /* Once, when the last reference is gone: the place to free `data`. Thread: the one that dropped
      * it. May be NULL. */
     void (*released)(void *data);
+    /* The file system under this one, for sp_fs_pass; referenced. What it says of `read_only` holds
+     * for both. Its `begin` runs when this one has none, or passes it; `end` runs here, then there.
+     * The session's data is one for both. Not with `blocking`. NULL: none. */
+    struct sp_fs *below;
 } sp_fs_options;
 #define SP_FS_OPTIONS_INIT .size = sizeof(sp_fs_options)
 
-/* `handlers` is copied; `options` may be NULL. NULL: out of memory, or a table without a size.
+/* `handlers` is copied; `options` may be NULL. NULL: out of memory, a table without a size, or
+ * `below` with `blocking`.
  * Thread: any, as for the next two. */
 SP_API sp_fs *sp_fs_new(const sp_fs_handlers *handlers, void *data, const sp_fs_options *options);
 SP_API sp_fs *sp_fs_ref(sp_fs *fs);
@@ -267,6 +272,13 @@ SP_API void sp_fs_release(sp_fs_request *request);
  * closed. Thread: the connection's. */
 SP_API sp_answer sp_fs_work(sp_fs_request *request,
                             sp_answer (*work)(sp_fs_request *request, void *data), void *data);
+
+/* Lets the file system below do it (sp_fs_options), in a table as it is (`.stat = sp_fs_pass`) or
+ * at the end of a handler, which may have changed the request's `flags` and `attr`:
+ * `return sp_fs_pass(request);`. What has no handler is not passed but unsupported, as always, so a
+ * table says all that may be done. Handles are those of the file system below. SP_REJECT when there
+ * is none. Thread: the connection's, within the handler. */
+SP_API sp_answer sp_fs_pass(sp_fs_request *request);
 
 /* ---- sessions: valid from `begin` until `end` has returned ---- */
 SP_API sp_fs *sp_fs_session_fs(const sp_fs_session *session);

@@ -29,6 +29,14 @@ sp_fs *sp_fs_new(const sp_fs_handlers *handlers, void *data, const sp_fs_options
         spb_free(&env, fs);
         return NULL;
     }
+    if (fs->options.below != NULL && fs->options.blocking) {
+        spb_free(&env, fs);
+        return NULL;
+    }
+    if (fs->options.below != NULL) {
+        sp_fs_ref(fs->options.below);
+        fs->options.read_only |= fs->options.below->options.read_only;
+    }
     fs->env = env;
     fs->data = data;
     atomic_init(&fs->refs, 1);
@@ -47,6 +55,7 @@ void sp_fs_unref(sp_fs *fs)
         return;
     if (fs->options.released != NULL)
         fs->options.released(fs->data);
+    sp_fs_unref(fs->options.below); /* as deep as they are stacked */
     spb_env env = fs->env;
     spb_free(&env, fs);
 }
@@ -94,8 +103,13 @@ void spd_session_unref(sp_fs_session *session)
 
 void spd_session_end(sp_fs_session *session, bool begun)
 {
-    if (begun && session->fs->handlers.end != NULL)
-        session->fs->handlers.end(session);
+    sp_fs *top = session->fs;
+    for (unsigned i = 0; begun && i < session->begun; i++) {
+        if (session->fs->handlers.end != NULL)
+            session->fs->handlers.end(session);
+        session->fs = i + 1 < session->begun ? session->fs->options.below : session->fs;
+    }
+    session->fs = top;
     spd_session_unref(session);
 }
 

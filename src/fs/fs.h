@@ -34,6 +34,7 @@ struct sp_fs_session {
     spl_loop *loop;
     spl_queue *queue;
     struct sp_conn *conn; /* the loop's thread; NULL when gone */
+    unsigned begun;       /* how many began, from `fs` down */
     char *username;
     _Atomic(void *) data;
     atomic_bool gone;
@@ -42,11 +43,11 @@ struct sp_fs_session {
 /* Makes a session for the user, with references to the rest. NULL: out of memory. */
 sp_fs_session *spd_session_new(sp_fs *fs, spl_loop *loop, struct sp_conn *conn,
                                const char *username);
-/* Calls `end`, if `begun`. No request may be open. */
+/* Calls `end` of those that began, if `begun`. No request may be open. */
 void spd_session_end(sp_fs_session *session, bool begun);
 void spd_session_unref(sp_fs_session *session); /* Thread: any */
 const spb_env *spd_session_env(const sp_fs_session *session);
-/* Is there a function for it? */
+/* Is there a function for it, and at the end of all passing too? */
 bool spd_can(const sp_fs *fs, sp_fs_op op);
 
 /* ---- answers, as those who ask see them ---- */
@@ -97,6 +98,7 @@ struct spd_request {
     sp_fs_request q; /* the first: what operations see */
     spl_post post;
     const spb_env *env; /* the queue's */
+    const sp_fs *at;    /* whose operation runs: the session's, or one below */
     atomic_uint refs;
     atomic_int state;
     atomic_bool in_handler;

@@ -72,7 +72,12 @@ static sp_fs_handler handler_of(const sp_fs *fs, sp_fs_op op)
 
 bool spd_can(const sp_fs *fs, sp_fs_op op)
 {
-    return handler_of(fs, op) != NULL;
+    sp_fs_handler handler = handler_of(fs, op);
+    while (handler == sp_fs_pass && fs->options.below != NULL) {
+        fs = fs->options.below;
+        handler = handler_of(fs, op);
+    }
+    return handler != NULL && handler != sp_fs_pass;
 }
 
 /* ---- life ---- */
@@ -82,6 +87,7 @@ void spd_request_init(spd_request *request, sp_fs_session *session, sp_fs_op op)
     request->q.op = op;
     request->q.session = session;
     request->q.fs_data = session->fs->data;
+    request->at = session->fs;
     request->env = spd_session_env(session);
     atomic_fetch_add_explicit(&session->refs, 1, memory_order_relaxed);
     atomic_init(&request->refs, 1);
@@ -296,7 +302,7 @@ sp_answer sp_fs_work(sp_fs_request *q, sp_answer (*work)(sp_fs_request *request,
     spd_request *request = spd_request_of(q);
     bool in_handler = atomic_load(&request->in_handler);
     const fs_work what = {.request = request, .work = work, .data = data};
-    if (in_handler && q->session->fs->options.blocking)
+    if (in_handler && request->at->options.blocking)
         return work(q, data); /* it is on the thread pool already */
     if (!request->working && start_work(&what)) {
         request->working = in_handler;
@@ -311,16 +317,51 @@ sp_answer sp_fs_work(sp_fs_request *q, sp_answer (*work)(sp_fs_request *request,
     return SP_REJECT;
 }
 
+/* What is absent and harmless: nothing to begin, nothing to free. */
+static bool needless(sp_fs_op op)
+{
+    return op == SP_FS_OP_BEGIN || op == SP_FS_OP_CLOSE || op == SP_FS_OP_CLOSEDIR;
+}
+
+/* The operation of the file system that the request is at. A `begin` that is absent is passed. */
+static sp_fs_handler handler_here(const spd_request *request)
+{
+    const sp_fs *fs = request->at;
+    sp_fs_handler handler = handler_of(fs, request->q.op);
+    if (request->q.op != SP_FS_OP_BEGIN)
+        return handler;
+    request->q.session->begun++;
+    return handler == NULL && fs->options.below != NULL ? sp_fs_pass : handler;
+}
+
+sp_answer sp_fs_pass(sp_fs_request *q)
+{
+    spd_request *request = spd_request_of(q);
+    if (request->at->options.below == NULL)
+        return SP_REJECT;
+    request->at = request->at->options.below;
+    q->fs_data = request->at->data;
+    sp_fs_handler handler = handler_here(request);
+    if (handler == NULL)
+        return needless(q->op) ? SP_ACCEPT
+                               : sp_answered(sp_fs_failed(q, SP_FS_OP_UNSUPPORTED, NULL));
+    if (!request->at->options.blocking)
+        return handler(q);
+    const fs_work what = {.request = request, .handler = handler};
+    if (request->working || !start_work(&what))
+        return SP_REJECT;
+    request->working = true;
+    return SP_LATER;
+}
+
 bool spd_run(spd_request *request)
 {
-    const sp_fs *fs = request->q.session->fs;
-    sp_fs_handler handler = handler_of(fs, request->q.op);
+    const sp_fs *fs = request->at;
+    sp_fs_handler handler = handler_here(request);
     if (handler == NULL) {
         request->applied = true;
         request->answer.form = SPD_STATUS;
-        bool needless = request->q.op == SP_FS_OP_BEGIN || request->q.op == SP_FS_OP_CLOSE ||
-                        request->q.op == SP_FS_OP_CLOSEDIR;
-        request->answer.status = needless ? SP_FS_OK : SP_FS_OP_UNSUPPORTED;
+        request->answer.status = needless(request->q.op) ? SP_FS_OK : SP_FS_OP_UNSUPPORTED;
         return true;
     }
     atomic_fetch_add_explicit(&request->refs, 1, memory_order_relaxed);

@@ -133,6 +133,7 @@ static void on_names(spp_server *server, const spd_answer *answer)
         spp_ask_close(server, &glob->dir, on_closed);
         return;
     }
+    glob->dir.listed += answer->u.names.count;
     for (size_t i = 0; i < answer->u.names.count && !server->stopping; i++) {
         const char *name = answer->u.names.entries[i].name;
         if (strcmp(name, ".") != 0 && strcmp(name, "..") != 0 && strchr(name, '/') == NULL &&
@@ -143,12 +144,7 @@ static void on_names(spp_server *server, const spd_answer *answer)
 
 static bool read_names(spp_server *server)
 {
-    spp_request *request = spp_request_new(server, SP_FS_OP_READDIR, NULL, 0);
-    if (request == NULL)
-        return true;
-    request->base.q.handle = server->glob.dir.handle;
-    request->base.q.length = SPP_ENTRIES;
-    spp_ask(server, request, on_names);
+    (void)spp_ask_names(server, &server->glob.dir, on_names);
     return true;
 }
 

@@ -77,6 +77,7 @@ void spp_ask_open(spp_server *server, spp_request *request, spp_handle *into, sp
 {
     sp_fs_op op = request->base.q.op == SP_FS_OP_OPEN ? SP_FS_OP_CLOSE : SP_FS_OP_CLOSEDIR;
     into->handle = NULL;
+    into->listed = 0;
     into->closer = spp_request_new(server, op, NULL, 0);
     if (into->closer == NULL) {
         spp_request_free(request);
@@ -108,6 +109,18 @@ void spp_ask_close(spp_server *server, spp_handle *handle, spp_then then)
     handle->handle = NULL;
     handle->closer = NULL;
     spp_ask(server, request, then);
+}
+
+bool spp_ask_names(spp_server *server, const spp_handle *dir, spp_then then)
+{
+    spp_request *request = spp_request_new(server, SP_FS_OP_READDIR, NULL, 0);
+    if (request == NULL)
+        return false;
+    request->base.q.handle = dir->handle;
+    request->base.q.offset = dir->listed;
+    request->base.q.length = SPP_ENTRIES;
+    spp_ask(server, request, then);
+    return true;
 }
 
 static void opened(spp_server *server, const spd_answer *answer)

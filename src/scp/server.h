@@ -45,6 +45,7 @@ typedef struct spp_request {
 typedef struct spp_handle {
     void *handle;        /* NULL: nothing */
     spp_request *closer; /* made before it was opened, so that closing can't fail */
+    uint64_t listed;     /* names, of a directory */
 } spp_handle;
 
 /* A directory that we are in. */
@@ -213,6 +214,8 @@ void spp_ask_open(spp_server *server, spp_request *request, spp_handle *into, sp
 /* An open file is remembered for the log. */
 void spp_ask_file(spp_server *server, spp_request *request, spp_then then);
 void spp_ask_close(spp_server *server, spp_handle *handle, spp_then then);
+/* For more names. False: out of memory, and the session ends. */
+bool spp_ask_names(spp_server *server, const spp_handle *dir, spp_then then);
 /* The open request was answered: what is to be done in any case. */
 void spp_settle(spp_server *server, const spp_request *request);
 /* Something that is open still; NULL: nothing. */

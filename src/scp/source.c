@@ -288,6 +288,7 @@ static void on_names(spp_server *server, const spd_answer *answer)
         frame->names = server->answered;
         server->answered = NULL;
         frame->at = 0;
+        frame->dir.listed += answer->u.names.count;
         return;
     }
     if (answer->status != SP_FS_EOF)
@@ -328,12 +329,7 @@ static void next_entry(spp_server *server)
         return;
     }
     drop_names(frame);
-    spp_request *request = spp_request_new(server, SP_FS_OP_READDIR, NULL, 0);
-    if (request == NULL)
-        return;
-    request->base.q.handle = frame->dir.handle;
-    request->base.q.length = SPP_ENTRIES;
-    spp_ask(server, request, on_names);
+    (void)spp_ask_names(server, &frame->dir, on_names);
 }
 
 /* ---- what the command names ---- */

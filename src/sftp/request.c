@@ -116,6 +116,11 @@ static void complete(spf_request *request)
         spf_note_size(request);
         spf_put_answer(scratch, request->id, a, 0);
         break;
+    case SP_FS_OP_READDIR:
+        if (a->form == SPD_NAMES)
+            request->file->listed += a->u.names.count;
+        spf_put_answer(scratch, request->id, a, time(NULL));
+        break;
     default:
         spf_put_answer(scratch, request->id, a, time(NULL));
         break;
@@ -151,6 +156,8 @@ static bool begin_read(spf_request *request)
 void spf_start(spf_request *request)
 {
     request->started = true;
+    if (request->base.q.op == SP_FS_OP_READDIR)
+        request->base.q.offset = request->file->listed; /* those before it have ended */
     if (request->base.q.op == SP_FS_OP_READ && !begin_read(request))
         return;
     if (request->server->refused) {
