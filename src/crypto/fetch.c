@@ -46,6 +46,7 @@ static void drop_all(spc_fetched *f)
         EVP_MD_free(f->hash[i]);
     EVP_MAC_free(f->hmac);
     EVP_MAC_free(f->poly1305);
+    EVP_KEM_free(f->mlkem);
     for (size_t i = 0; i < SPC_CURVE_COUNT; i++)
         EVP_PKEY_free(f->curve[i]);
     *f = (spc_fetched){0};
@@ -59,13 +60,14 @@ static bool fetch_all(spc_fetched *f)
         [SPC_AES256_GCM] = "AES-256-GCM", [SPC_AES128_CTR] = "AES-128-CTR",
         [SPC_AES192_CTR] = "AES-192-CTR", [SPC_AES256_CTR] = "AES-256-CTR",
     };
-    /* Those that must be there; SHA-1 need not. */
+    /* Those that must be there; SHA-1 and ML-KEM need not. */
     static const char *const hashes[] = {"SHA256", "SHA384", "SHA512"};
     bool good = true;
 
     for (size_t i = 0; good && i < SPC_CIPHER_COUNT; i++)
         good = SPC_TRY((f->cipher[i] = EVP_CIPHER_fetch(NULL, ciphers[i], NULL)) != NULL);
     f->hash[SPC_SHA1 - SPC_SHA256] = EVP_MD_fetch(NULL, "SHA1", NULL);
+    f->mlkem = EVP_KEM_fetch(NULL, "ML-KEM-768", NULL);
     for (size_t i = 0; good && i < sizeof hashes / sizeof hashes[0]; i++)
         good = SPC_TRY((f->hash[i] = EVP_MD_fetch(NULL, hashes[i], NULL)) != NULL);
     good = good && SPC_TRY((f->hmac = EVP_MAC_fetch(NULL, "HMAC", NULL)) != NULL) &&

@@ -11,5 +11,11 @@ bool spc_x25519_respond(const spc_kex *kex, const spb_env *env, spb_span client_
 bool spc_ecdh_respond(const spc_kex *kex, const spb_env *env, spb_span client_public,
                       uint8_t *server_public, size_t *server_public_length, uint8_t *secret,
                       size_t *secret_length) SPC_MUST_CHECK;
+bool spc_mlkem768x25519_respond(const spc_kex *kex, const spb_env *env, spb_span client_public,
+                                uint8_t *server_public, size_t *server_public_length,
+                                uint8_t *secret, size_t *secret_length) SPC_MUST_CHECK;
+bool spc_sntrup761x25519_respond(const spc_kex *kex, const spb_env *env, spb_span client_public,
+                                 uint8_t *server_public, size_t *server_public_length,
+                                 uint8_t *secret, size_t *secret_length) SPC_MUST_CHECK;
 
 #endif

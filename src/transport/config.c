@@ -37,6 +37,7 @@ static const char *signature_name(size_t i)
 }
 
 #define DEFAULT_KEX                                                                                \
+    "mlkem768x25519-sha256,sntrup761x25519-sha512,sntrup761x25519-sha512@openssh.com,"             \
     "curve25519-sha256,curve25519-sha256@libssh.org,"                                              \
     "ecdh-sha2-nistp256,ecdh-sha2-nistp384,ecdh-sha2-nistp521"
 #define DEFAULT_CIPHERS                                                                            \
