@@ -67,7 +67,9 @@ static bool fetch_all(spc_fetched *f)
     for (size_t i = 0; good && i < SPC_CIPHER_COUNT; i++)
         good = SPC_TRY((f->cipher[i] = EVP_CIPHER_fetch(NULL, ciphers[i], NULL)) != NULL);
     f->hash[SPC_SHA1 - SPC_SHA256] = EVP_MD_fetch(NULL, "SHA1", NULL);
+    ERR_set_mark();
     f->mlkem = EVP_KEM_fetch(NULL, "ML-KEM-768", NULL);
+    ERR_pop_to_mark();
     for (size_t i = 0; good && i < sizeof hashes / sizeof hashes[0]; i++)
         good = SPC_TRY((f->hash[i] = EVP_MD_fetch(NULL, hashes[i], NULL)) != NULL);
     good = good && SPC_TRY((f->hmac = EVP_MAC_fetch(NULL, "HMAC", NULL)) != NULL) &&
