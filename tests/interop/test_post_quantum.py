@@ -8,6 +8,7 @@ import os
 import shutil
 import struct
 import subprocess
+import threading
 
 import pytest
 
@@ -22,6 +23,8 @@ NAMES = (MLKEM, *SNTRUP)
 PACKAGES = {"@noble/post-quantum": "0.7.1", "russh": "0.1.38", "rxjs": "7"}
 USER = ("user", "secret")
 EXCHANGES = int(os.environ.get("SALLYPORT_EXCHANGES", "1000"))
+# OpenSSH takes about 0.1 s of CPU time to make a key of sntrup761.
+CLIENT_EXCHANGES = EXCHANGES // 20
 
 
 # ---- the methods themselves
@@ -177,8 +180,9 @@ def test_openssh_agrees(all_clients, start_server, keys):
     OpenSSH's sntrup761, and nothing comes through unless both sides agree."""
     server = start_server("--kex", SNTRUP[1], "--rekey-bytes", 16, "--log", 4)
     process = all_clients["openssh"].start(server, "echo", auth=Key(keys.user()))
+    threading.Thread(target=process.stderr.read, daemon=True).start()
     try:
-        for i in range(EXCHANGES):
+        for i in range(CLIENT_EXCHANGES):
             line = f"line {i}\n".encode()
             process.stdin.write(line)
             process.stdin.flush()
@@ -192,7 +196,7 @@ def test_openssh_agrees(all_clients, start_server, keys):
     server.wait("lost")
     count = sum(f"new keys: {SNTRUP[1]} " in line for line in list(server.err.items))
     print(f"sntrup761: {count} exchanges agree with OpenSSH")
-    assert count >= EXCHANGES
+    assert count >= CLIENT_EXCHANGES
 
 
 @pytest.mark.parametrize("name", NAMES)
