@@ -67,7 +67,7 @@ static int take_names(sp_config *config, const char *what, spb_span rest, take_n
 static bool take_kex(sp_config *config, spb_span name, size_t *count)
 {
     const spc_kex *k = spc_kex_find(name);
-    if (k != NULL)
+    if (k != NULL && spc_kex_available(k))
         config->kex[(*count)++] = k;
     return k != NULL;
 }
@@ -75,7 +75,7 @@ static bool take_kex(sp_config *config, spb_span name, size_t *count)
 static bool take_cipher(sp_config *config, spb_span name, size_t *count)
 {
     const spc_cipher *c = spc_cipher_find(name);
-    if (c != NULL)
+    if (c != NULL && spc_cipher_available(c))
         config->ciphers[(*count)++] = c;
     return c != NULL;
 }
@@ -83,7 +83,7 @@ static bool take_cipher(sp_config *config, spb_span name, size_t *count)
 static bool take_mac(sp_config *config, spb_span name, size_t *count)
 {
     const spc_mac *m = spc_mac_find(name);
-    if (m != NULL)
+    if (m != NULL && spc_mac_available(m))
         config->macs[(*count)++] = m;
     return m != NULL;
 }
