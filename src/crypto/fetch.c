@@ -46,6 +46,7 @@ static void drop_all(spc_fetched *f)
         EVP_MD_free(f->hash[i]);
     EVP_MAC_free(f->hmac);
     EVP_MAC_free(f->poly1305);
+    EVP_KEM_free(f->mlkem);
     for (size_t i = 0; i < SPC_CURVE_COUNT; i++)
         EVP_PKEY_free(f->curve[i]);
     *f = (spc_fetched){0};
@@ -66,6 +67,7 @@ static void fetch_optional(spc_fetched *f)
     f->cipher[SPC_CHACHA20] = EVP_CIPHER_fetch(NULL, "ChaCha20", NULL);
     f->poly1305 = EVP_MAC_fetch(NULL, "POLY1305", NULL);
     f->hash[SPC_SHA1 - SPC_SHA256] = EVP_MD_fetch(NULL, "SHA1", NULL);
+    f->mlkem = EVP_KEM_fetch(NULL, "ML-KEM-768", NULL);
     f->x25519 = has_key_type("X25519");
     f->x448 = has_key_type("X448");
     f->dh = has_key_type("DH");
@@ -79,7 +81,7 @@ static bool fetch_all(spc_fetched *f)
         [SPC_AES128_CTR] = "AES-128-CTR", [SPC_AES192_CTR] = "AES-192-CTR",
         [SPC_AES256_CTR] = "AES-256-CTR", [SPC_AES128_ECB] = "AES-128-ECB",
     };
-    /* Those that must be there; SHA-1 need not. */
+    /* Those that must be there. */
     static const char *const hashes[] = {"SHA256", "SHA384", "SHA512"};
     bool good = true;
 

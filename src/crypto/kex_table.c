@@ -1,9 +1,13 @@
-/* The table of key exchange methods, best first (RFC 8731, RFC 5656 4, RFC 8268,
- * RFC 4419). */
+/* The table of key exchange methods, best first (draft-ietf-sshm-mlkem-hybrid-kex,
+ * draft-ietf-sshm-ntruprime-ssh, RFC 8731, RFC 5656 4, RFC 8268, RFC 4419). */
 #include "crypto/fetch.h"
 #include "crypto/kex.h"
 
 static const spc_kex methods[] = {
+    {"mlkem768x25519-sha256", SPC_SHA256, true, 1216, 1216, spc_mlkem768x25519_respond},
+    {"sntrup761x25519-sha512", SPC_SHA512, true, 1190, 1190, spc_sntrup761x25519_respond},
+    {"sntrup761x25519-sha512@openssh.com", SPC_SHA512, true, 1190, 1190,
+     spc_sntrup761x25519_respond},
     {"curve25519-sha256", SPC_SHA256, false, 32, 32, spc_x25519_respond},
     {"curve25519-sha256@libssh.org", SPC_SHA256, false, 32, 32, spc_x25519_respond},
     {"curve448-sha512", SPC_SHA512, false, 56, 56, spc_x448_respond},

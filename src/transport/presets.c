@@ -4,8 +4,11 @@
 
 #include <string.h>
 
-/* ---- key exchange: RFC 8731, RFC 5656, RFC 8268, RFC 4419 ---- */
-#define KEX_MODERN "curve25519-sha256,curve25519-sha256@libssh.org,curve448-sha512"
+/* ---- key exchange: draft-ietf-sshm-mlkem-hybrid-kex, draft-ietf-sshm-ntruprime-ssh, RFC 8731, RFC
+ * 5656, RFC 8268, RFC 4419 ---- */
+#define KEX_MODERN                                                                                 \
+    "mlkem768x25519-sha256,sntrup761x25519-sha512,sntrup761x25519-sha512@openssh.com,"             \
+    "curve25519-sha256,curve25519-sha256@libssh.org,curve448-sha512"
 #define KEX_CURVES "ecdh-sha2-nistp256,ecdh-sha2-nistp384,ecdh-sha2-nistp521"
 #define KEX_COMPATIBLE                                                                             \
     KEX_MODERN "," KEX_CURVES ",diffie-hellman-group16-sha512,diffie-hellman-group18-sha512,"      \
