@@ -173,6 +173,9 @@ typedef struct sp_protocol_options {
      * 3526. Bad lines are passed over and logged. */
     const char *moduli;
     size_t moduli_length; /* up to 4 MiB */
+    /* For those who drive an engine themselves: what takes long in a key exchange is asked for with
+     * SP_EVENT_COMPUTE, not done in between. A server does so always. */
+    bool compute_elsewhere;
 } sp_protocol_options;
 
 #define SP_PROTOCOL_OPTIONS_INIT .size = sizeof(sp_protocol_options)

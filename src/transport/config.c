@@ -21,9 +21,10 @@ int spt_explain(int error, char *reason, size_t size, const char *format, ...)
     return error;
 }
 
-bool spt_compression_is_delayed(const char *name)
+/* zlib@openssh.com waits for the login, zlib doesn't. */
+bool spt_compression_starts(const char *name, bool authenticated)
 {
-    return strcmp(name, "zlib@openssh.com") == 0;
+    return strcmp(name, "zlib") == 0 || (authenticated && strcmp(name, "none") != 0);
 }
 
 /* Steps through a list; each name goes through `take`, which says whether it is known and may leave
@@ -256,6 +257,24 @@ static int compile_lists(sp_config *config, const sp_protocol_options *o, char *
     return result;
 }
 
+/* Only where a group can be asked for. */
+static int set_moduli(sp_config *config, const sp_protocol_options *o, char *reason, size_t size)
+{
+    spb_span text = {(const uint8_t *)o->moduli, o->moduli == NULL ? 0 : o->moduli_length};
+    bool wanted = false;
+
+    for (size_t i = 0; i < SPT_LIST_MAX && config->kex[i] != NULL; i++)
+        wanted = wanted || spc_kex_group_exchange(config->kex[i]);
+    if (!wanted)
+        return 0;
+    if (text.length > SPT_MODULI_TEXT_MAX)
+        return spt_explain(SP_EINVAL, reason, size, "the moduli are too long");
+    int result = spt_moduli_read(&config->moduli, &config->env, text);
+    return result == 0 ? 0
+                       : spt_explain(result, reason, size, "the moduli can't be read: %s",
+                                     sp_strerror(result));
+}
+
 static int compile(sp_config *config, const sp_protocol_options *o, char *reason, size_t size)
 {
     int result = check_numbers(o, reason, size);
@@ -267,6 +286,8 @@ static int compile(sp_config *config, const sp_protocol_options *o, char *reason
         result = compile_lists(config, o, reason, size);
     if (result == 0)
         result = set_server_sig_algs(config, reason, size);
+    if (result == 0)
+        result = set_moduli(config, o, reason, size);
     return result;
 }
 
@@ -352,5 +373,6 @@ void sp_config_unref(sp_config *config)
     spb_free(&env, config->signature_list);
     spb_free(&env, config->ca_signature_list);
     spb_free(&env, config->server_sig_algs);
+    spt_moduli_free(&config->moduli, &env);
     spb_free(&env, config);
 }
