@@ -53,8 +53,11 @@ void client_start(test_client *c, const sp_protocol_options *options)
 
     if (options != NULL)
         o = *options;
+    /* This client is no modern one. */
     if (o.preset == NULL)
-        o.preset = "compatible"; /* this client is no modern one */
+        o.preset = "compatible";
+    if (o.kex_algorithms == NULL)
+        o.kex_algorithms = "^curve25519-sha256";
     if (o.host_key_count == 0) {
         MUST(sp_key_generate(&c->host_key, SP_KEY_ED25519, 0) == 0);
         o.host_keys = &c->host_key;
