@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/wire.h"
 #include "crypto/crypto.h"
+#include "transport/moduli.h"
 #include <stdatomic.h>
 
 #define SPT_LIST_MAX 32
@@ -47,6 +48,7 @@ struct sp_config {
     char *kex_list, *host_key_list, *cipher_list, *mac_list, *compression_list, *signature_list;
     char *ca_signature_list; /* what certificates may be signed with */
     char *server_sig_algs;   /* RFC 8308 3.1 */
+    spt_moduli moduli;       /* empty: no group exchange */
 };
 
 /* config_keys.c. `*found` has no key if none fits. False: the name is unknown. */

@@ -168,7 +168,11 @@ int spt_message(spt_transport *t, uint8_t message, spb_reader *r, sp_event *even
     case SSH_MSG_KEXINIT:
         result = spt_kexinit_received(t, r);
         break;
+    case SSH_MSG_KEX_DH_GEX_REQUEST:
+        result = spt_gex_request_received(t, r);
+        break;
     case SSH_MSG_KEX_ECDH_INIT:
+    case SSH_MSG_KEX_DH_GEX_INIT:
         result = spt_kex_init_received(t, r);
         break;
     case SSH_MSG_NEWKEYS:
