@@ -188,21 +188,12 @@ static int set_version(sp_config *config, const char *version, char *reason, siz
     return config->version == NULL ? spt_explain(SP_ENOMEM, reason, size, "out of memory") : 0;
 }
 
-/* server-sig-algs: the enabled names, and what those of certificates sign with. OpenSSH's client
- * looks for the latter, also where a plain key may not use it. */
 static int set_server_sig_algs(sp_config *config, char *reason, size_t size)
 {
     spb_buffer out;
 
     spb_buffer_init(&out, &config->env, 4096);
-    spw_bytes(&out, config->signature_list, strlen(config->signature_list));
-    for (size_t i = 0; i < SPT_LIST_MAX && config->user_algorithms[i].name != NULL; i++) {
-        const char *name = config->user_algorithms[i].signature->name;
-        if (out.data == NULL || spb_name_in((spb_span){out.data, out.length}, name))
-            continue;
-        spw_u8(&out, ',');
-        spw_bytes(&out, name, strlen(name));
-    }
+    spt_config_write_sig_algs(config, NULL, &out);
     config->server_sig_algs = spw_ok(&out) ? spb_strndup(&config->env, out.data, out.length) : NULL;
     spb_buffer_free(&out);
     return config->server_sig_algs == NULL ? spt_explain(SP_ENOMEM, reason, size, "out of memory")
