@@ -10,6 +10,16 @@ foreach(room IN LISTS SP_ROOMS)
   list(APPEND SP_OBJECTS $<TARGET_OBJECTS:sp_${room}>)
 endforeach()
 target_link_libraries(sp_crypto PRIVATE PkgConfig::LIBCRYPTO)
+# Lattices and Keccak: loops that want to be vectors, and on x86 the same once more for processors
+# that have AVX2, which spc_cpu_avx2 asks at run time.
+file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/crypto/keccak*.c
+  ${PROJECT_SOURCE_DIR}/src/crypto/mldsa*.c ${PROJECT_SOURCE_DIR}/src/crypto/mlkem*.c
+  ${PROJECT_SOURCE_DIR}/src/crypto/sntrup761*.c)
+set_property(SOURCE ${sources} APPEND PROPERTY COMPILE_OPTIONS -O3)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|i[3-6]86)$")
+  list(FILTER sources INCLUDE REGEX "_avx2\\.c$")
+  set_property(SOURCE ${sources} APPEND PROPERTY COMPILE_OPTIONS -mavx2)
+endif()
 target_link_libraries(sp_transport PRIVATE PkgConfig::ZLIB)
 target_link_libraries(sp_loop PRIVATE PkgConfig::LIBUV)
 set(SP_LINK PkgConfig::LIBUV PkgConfig::LIBCRYPTO PkgConfig::ZLIB)

@@ -15,8 +15,16 @@ typedef struct vector_bytes {
     size_t length;
 } vector_bytes;
 
-/* Lines: result, then hex fields; "-" is empty. ECDSA signatures come as r and s; those that are
- * not strict DER around two integers have no form in SSH and are left out. */
+/* Lines: result, then hex fields; "-" is empty. Their order, by kind:
+ *   x25519        private, public, shared
+ *   ed25519       public key, message, signature
+ *   ecdsa         point, message, r, s (signatures that are not strict DER around two integers have
+ *                 no form in SSH and are left out)
+ *   mlkem-keygen  seed (d, z), encapsulation key, decapsulation key
+ *   mlkem-encaps  m, encapsulation key, ciphertext, K
+ *   mlkem         seed, encapsulation key, ciphertext, K: decapsulation
+ *   mldsa         public key, message, context, signature
+ *   rsa           modulus, exponent, message, signature */
 static const char vector_script[] =
     "import json, sys\n"
     "kind, path = sys.argv[1:]\n"
@@ -49,6 +57,13 @@ static const char vector_script[] =
     "            if d is None:\n"
     "                continue\n"
     "            f = [g[\"publicKey\"][\"uncompressed\"], t[\"msg\"]] + d\n"
+    "        elif kind.startswith(\"mlkem\"):\n"
+    "            names = {\"mlkem-keygen\": [\"seed\", \"ek\", \"dk\"],\n"
+    "                     \"mlkem-encaps\": [\"m\", \"ek\", \"c\", \"K\"],\n"
+    "                     \"mlkem\": [\"seed\", \"ek\", \"c\", \"K\"]}\n"
+    "            f = [t.get(n, \"\") for n in names[kind]]\n"
+    "        elif kind == \"mldsa\":\n"
+    "            f = [g[\"publicKey\"], t[\"msg\"], t.get(\"ctx\", \"\"), t[\"sig\"]]\n"
     "        else:\n"
     "            k = g[\"publicKey\"]\n"
     "            f = [k[\"modulus\"], k[\"publicExponent\"], t[\"msg\"], t[\"sig\"]]\n"
@@ -74,17 +89,20 @@ static FILE *vectors_open(const char *kind, const char *file)
     return popen(command, "r");
 }
 
+static int hex_digit(char c)
+{
+    const char *digits = "0123456789abcdef";
+    const char *found = c == '\0' ? NULL : strchr(digits, c);
+    return found == NULL ? -1 : (int)(found - digits);
+}
+
 static size_t hex_bytes(const char *hex, unsigned char *out, size_t room)
 {
     size_t n = 0;
-    unsigned value;
 
-    if (strcmp(hex, "-") == 0)
-        return 0;
-    while (n < room && sscanf(hex + 2 * n, "%2x", &value) == 1 && hex[2 * n] != '\0') {
-        out[n++] = (unsigned char)value;
-        if (hex[2 * n] == '\0')
-            break;
+    while (n < room && hex_digit(hex[2 * n]) >= 0 && hex_digit(hex[2 * n + 1]) >= 0) {
+        out[n] = (unsigned char)(hex_digit(hex[2 * n]) << 4 | hex_digit(hex[2 * n + 1]));
+        n++;
     }
     return n;
 }
