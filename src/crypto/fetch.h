@@ -18,10 +18,10 @@ typedef enum spc_cipher_index {
     SPC_CIPHER_COUNT,
 } spc_cipher_index;
 
-enum { SPC_HASH_COUNT = 4, SPC_CURVE_COUNT = 3 };
+enum { SPC_HASH_COUNT = 5, SPC_CURVE_COUNT = 3 };
 
-/* What a libcrypto in FIPS mode lacks may be missing here as well: ChaCha20 and Poly1305, SHA-1
- * (all NULL), and the flags. */
+/* What a libcrypto in FIPS mode lacks may be missing here as well: ChaCha20 and Poly1305, SHA-1,
+ * MD5 (all NULL), and the flags. */
 typedef struct spc_fetched {
     EVP_CIPHER *cipher[SPC_CIPHER_COUNT];
     EVP_MD *hash[SPC_HASH_COUNT]; /* by spc_hash_id - 1 */

@@ -147,6 +147,7 @@ static void set_defaults(sp_protocol_options *o)
     DEFAULT(max_auth_attempts, 6);
     DEFAULT(max_channels, 1024);
     DEFAULT(max_sessions, 64);
+    DEFAULT(rsa_bits_min, SPT_RSA_BITS_MIN);
 #undef DEFAULT
 }
 
@@ -162,6 +163,8 @@ static int check_numbers(const sp_protocol_options *o, char *reason, size_t size
         return spt_explain(SP_EINVAL, reason, size, "window_budget must be at least window_size");
     if (o->rekey_bytes < 16)
         return spt_explain(SP_EINVAL, reason, size, "rekey_bytes must be at least 16");
+    if (o->rsa_bits_min < SPT_RSA_BITS_MIN || o->rsa_bits_min > SPT_RSA_BITS_MAX)
+        return spt_explain(SP_EINVAL, reason, size, "rsa_bits_min must be 2048 to 16384");
     if (o->write_buffer_low >= o->write_buffer_high)
         return spt_explain(SP_EINVAL, reason, size,
                            "write_buffer_low must be below write_buffer_high");
@@ -310,6 +313,7 @@ int sp_config_new(sp_config **out, const sp_protocol_options *options, char *rea
         return spt_explain(SP_ENOMEM, reason, reason_size, "out of memory");
     atomic_init(&config->references, 1);
     config->env = env;
+    config->options.rsa_bits_min = o.rsa_bits_min; /* host keys are measured by it */
     int result = compile(config, &o, reason, reason_size);
     if (result != 0) {
         sp_config_unref(config);

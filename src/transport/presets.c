@@ -35,26 +35,34 @@
 /* ---- compression: RFC 4253 6.2, OpenSSH PROTOCOL 1.2. zlib before login: only by name ---- */
 #define COMPRESSIONS "none,zlib@openssh.com"
 
-/* ---- signatures: RFC 8709, RFC 5656, RFC 8332, OpenSSH PROTOCOL.certkeys ---- */
+/* ---- signatures: RFC 8709, RFC 5656, RFC 8332, OpenSSH PROTOCOL.certkeys, PROTOCOL.u2f. Host
+ * keys, and clients' keys with security keys: those with certificates first. ---- */
+#define CERT(name) name "-cert-v01@openssh.com,"
 #define SIGNATURES_FIPS                                                                            \
     "ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521,rsa-sha2-512,rsa-sha2-256"
-#define SIGNATURES_MODERN "ssh-ed25519," SIGNATURES_FIPS
-/* Of host keys and of clients' keys: those with certificates first. */
+#define SIGNATURES_MODERN "ssh-ed25519,ssh-ed448," SIGNATURES_FIPS
+#define SECURITY_KEYS "sk-ssh-ed25519@openssh.com,sk-ecdsa-sha2-nistp256@openssh.com"
 #define CERTIFICATES_FIPS                                                                          \
-    "ecdsa-sha2-nistp256-cert-v01@openssh.com,ecdsa-sha2-nistp384-cert-v01@openssh.com,"           \
-    "ecdsa-sha2-nistp521-cert-v01@openssh.com,rsa-sha2-512-cert-v01@openssh.com,"                  \
-    "rsa-sha2-256-cert-v01@openssh.com"
-#define KEYS_FIPS CERTIFICATES_FIPS "," SIGNATURES_FIPS
-#define KEYS_MODERN "ssh-ed25519-cert-v01@openssh.com," CERTIFICATES_FIPS "," SIGNATURES_MODERN
+    CERT("ecdsa-sha2-nistp256")                                                                    \
+    CERT("ecdsa-sha2-nistp384")                                                                    \
+    CERT("ecdsa-sha2-nistp521") CERT("rsa-sha2-512") CERT("rsa-sha2-256")
+#define HOST_KEYS_FIPS CERTIFICATES_FIPS SIGNATURES_FIPS
+#define HOST_KEYS_MODERN CERT("ssh-ed25519") CERT("ssh-ed448") CERTIFICATES_FIPS SIGNATURES_MODERN
+#define USER_KEYS_MODERN                                                                           \
+    CERT("sk-ssh-ed25519")                                                                         \
+    CERT("sk-ecdsa-sha2-nistp256")                                                                 \
+    CERT("webauthn-sk-ecdsa-sha2-nistp256")                                                        \
+    HOST_KEYS_MODERN "," SECURITY_KEYS ",webauthn-sk-ecdsa-sha2-nistp256@openssh.com"
+#define CA_MODERN SIGNATURES_MODERN "," SECURITY_KEYS
 
 static const char *const lists[SPT_KIND_COUNT][SPT_PRESET_COUNT] = {
     [SPT_KIND_KEX] = {KEX_MODERN, KEX_COMPATIBLE, KEX_FIPS},
-    [SPT_KIND_KEY] = {KEYS_MODERN, KEYS_MODERN, KEYS_FIPS},
+    [SPT_KIND_KEY] = {HOST_KEYS_MODERN, HOST_KEYS_MODERN, HOST_KEYS_FIPS},
     [SPT_KIND_CIPHER] = {CIPHERS_MODERN, CIPHERS_MODERN, CIPHERS_FIPS},
     [SPT_KIND_MAC] = {MACS_MODERN, MACS_COMPATIBLE, MACS_FIPS},
     [SPT_KIND_COMPRESSION] = {COMPRESSIONS, COMPRESSIONS, COMPRESSIONS},
-    [SPT_KIND_SIG] = {KEYS_MODERN, KEYS_MODERN, KEYS_FIPS},
-    [SPT_KIND_CA_SIG] = {SIGNATURES_MODERN, SIGNATURES_MODERN, SIGNATURES_FIPS},
+    [SPT_KIND_SIG] = {USER_KEYS_MODERN, USER_KEYS_MODERN, HOST_KEYS_FIPS},
+    [SPT_KIND_CA_SIG] = {CA_MODERN, CA_MODERN, SIGNATURES_FIPS},
 };
 
 bool spt_preset_find(const char *name, spt_preset *preset)
