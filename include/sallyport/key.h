@@ -2,7 +2,7 @@
  *
  * Keys, certificates and lists are immutable and counted; they may be shared between threads and
  * servers. Private parts are wiped when the last reference goes. Formats: RFC 4253 6.6, RFC 5656
- * 3.1, RFC 8332, RFC 8709, OpenSSH PROTOCOL.key, PROTOCOL.certkeys, PROTOCOL.krl. */
+ * 3.1, RFC 8332, RFC 8709, OpenSSH PROTOCOL.key, PROTOCOL.certkeys, PROTOCOL.krl, PROTOCOL.u2f. */
 #ifndef SALLYPORT_KEY_H
 #define SALLYPORT_KEY_H
 
@@ -21,10 +21,14 @@ typedef enum sp_key_type {
     SP_KEY_ECDSA_P384,
     SP_KEY_ECDSA_P521,
     SP_KEY_RSA,
+    SP_KEY_ED448,
+    /* Security keys (FIDO authenticators; OpenSSH PROTOCOL.u2f): public keys only. */
+    SP_KEY_SK_ED25519,
+    SP_KEY_SK_ECDSA_P256,
 } sp_key_type;
 
 /* Makes a new private key. `bits` matters for RSA only (0: 3072; else 2048 to 16384). Owned by the
- * caller. Errors: SP_EINVAL, SP_ENOMEM, SP_ECRYPTO. Thread: any. */
+ * caller. Errors: SP_EINVAL (also: a security key), SP_ENOMEM, SP_ECRYPTO. Thread: any. */
 SP_API int sp_key_generate(sp_key **key, sp_key_type type, unsigned bits);
 
 /* A key whose private part is elsewhere, from its public key: others sign for it, see
@@ -93,8 +97,15 @@ SP_API sp_key *sp_key_ref(const sp_key *key);
 SP_API void sp_key_unref(sp_key *key);
 
 SP_API sp_key_type sp_key_get_type(const sp_key *key);
+/* Is it a security key's? */
+SP_API bool sp_key_is_security_key(const sp_key *key);
+/* What a security key was made for, and signs for: "ssh:", or a web site's name (WebAuthn's relying
+ * party). It is part of the public key. NULL: another type of key. Lent. */
+SP_API const char *sp_key_application(const sp_key *key);
 /* "ssh-ed25519", "ecdsa-sha2-nistp256", ..., "ssh-rsa". */
 SP_API const char *sp_key_type_name(const sp_key *key);
+/* As ssh-keygen -l has it: "ED25519", "ECDSA", "RSA", "ED448", "ED25519-SK", "ECDSA-SK". */
+SP_API const char *sp_key_short_name(const sp_key *key);
 SP_API unsigned sp_key_bits(const sp_key *key);
 SP_API bool sp_key_is_private(const sp_key *key);
 /* The public key blob. */
@@ -105,6 +116,32 @@ SP_API bool sp_key_equal(const sp_key *a, const sp_key *b);
 /* "SHA256:..." as ssh-keygen -l prints it. */
 #define SP_FINGERPRINT_SIZE 64
 SP_API void sp_key_fingerprint(const sp_key *key, char out[SP_FINGERPRINT_SIZE]);
+
+typedef enum sp_fingerprint_hash {
+    SP_FINGERPRINT_SHA256 = 0,
+    SP_FINGERPRINT_MD5, /* "MD5:16:27:...", for old lists only */
+} sp_fingerprint_hash;
+/* The same with a hash of choice. Errors, with "" in `out`: SP_EINVAL, SP_ECRYPTO (libcrypto has no
+ * MD5), SP_ENOMEM. Thread: any. */
+SP_API int sp_key_fingerprint_by(const sp_key *key, sp_fingerprint_hash hash,
+                                 char out[SP_FINGERPRINT_SIZE]);
+/* The fingerprint as a picture of 11 lines with newlines between them, as ssh-keygen -lv draws it.
+ * Errors as above. Thread: any. */
+#define SP_RANDOMART_SIZE 256
+SP_API int sp_key_randomart(const sp_key *key, sp_fingerprint_hash hash,
+                            char out[SP_RANDOMART_SIZE]);
+
+/* A host key's DNS record "host IN SSHFP algorithm hash fingerprint" without a newline, as
+ * ssh-keygen -r prints it (RFC 4255, RFC 6594, RFC 7479, RFC 8709). `host` must be a name without
+ * blanks and control characters. Returns the length it has or would have, like snprintf. Errors:
+ * SP_EINVAL, SP_ENOTSUP (there is no number for its type), SP_ECRYPTO (libcrypto has no SHA-1).
+ * Thread: any. */
+typedef enum sp_sshfp_hash {
+    SP_SSHFP_SHA1 = 1,
+    SP_SSHFP_SHA256 = 2,
+} sp_sshfp_hash;
+SP_API int sp_key_format_sshfp(const sp_key *key, const char *host, sp_sshfp_hash hash, char *out,
+                               size_t size);
 
 /* "type base64 comment" without a newline, NUL-terminated. Returns the length it has or would have
  * (like snprintf). `comment` may be NULL. */
@@ -118,9 +155,27 @@ SP_API int sp_key_sign(const sp_key *key, const char *algorithm, const void *dat
                        size_t data_length, uint8_t *signature, size_t *length);
 
 /* Checks a signature blob made with `algorithm`. True only for a good signature by this key with
- * just that algorithm. Thread: any. */
+ * just that algorithm; a security key must also have been touched for it. Thread: any. */
 SP_API bool sp_key_verify(const sp_key *key, const char *algorithm, const void *data,
                           size_t data_length, const uint8_t *signature, size_t length);
+
+/* What a signature says of how it was made (OpenSSH PROTOCOL.u2f). All false for other keys. */
+typedef struct sp_signature_info {
+    size_t size;
+    bool security_key; /* the rest counts */
+    bool touched;      /* somebody was present and touched it */
+    bool verified;     /* and was verified by the key: a PIN or biometry */
+    bool webauthn;     /* made by a browser */
+    uint32_t counter;  /* of signatures, where the key counts them */
+} sp_signature_info;
+#define SP_SIGNATURE_INFO_INIT .size = sizeof(sp_signature_info)
+
+/* As sp_key_verify, but it is the caller's to judge by `info` whether a touch or a PIN was needed:
+ * true also for a signature that nobody was present for. `info` says nothing after false. Thread:
+ * any. */
+SP_API bool sp_key_verify_info(const sp_key *key, const char *algorithm, const void *data,
+                               size_t data_length, const uint8_t *signature, size_t length,
+                               sp_signature_info *info);
 
 /* ---- certificates -----------------------------------------------------------------------------
  * OpenSSH certificates (PROTOCOL.certkeys): a key, what may be done with it, and the signature of a

@@ -160,6 +160,16 @@ typedef struct sp_protocol_options {
     sp_key *const *further_host_keys;
     size_t further_host_key_count;
     bool no_host_key_rotation; /* tells of none */
+
+    /* Clients' security keys. Each signature needs the touch unless the key's options (or the
+     * grant's, see <sallyport/auth.h>) and its certificate waive it with "no-touch-required", and
+     * the user's verification (a PIN) where one of them has "verify-required". These demand it
+     * whatever those say, as sshd's PubkeyAuthOptions. */
+    bool touch_required;
+    bool verify_required;
+    /* RSA keys of clients, of their CAs and of this host are refused below so many bits. 0: 2048,
+     * which is the least: shorter keys are never taken. */
+    uint32_t rsa_bits_min;
 } sp_protocol_options;
 
 #define SP_PROTOCOL_OPTIONS_INIT .size = sizeof(sp_protocol_options)

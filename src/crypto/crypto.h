@@ -15,8 +15,8 @@
 bool spc_random(const spb_env *env, void *buffer, size_t length) SPC_MUST_CHECK;
 
 /* ---- hash ---- */
-/* SHA-1 only to look fingerprints up in old lists of revoked keys; libcrypto may lack it. */
-typedef enum spc_hash_id { SPC_SHA256 = 1, SPC_SHA384, SPC_SHA512, SPC_SHA1 } spc_hash_id;
+/* SHA-1 and MD5 only for fingerprints of old lists and records; libcrypto may lack them. */
+typedef enum spc_hash_id { SPC_SHA256 = 1, SPC_SHA384, SPC_SHA512, SPC_SHA1, SPC_MD5 } spc_hash_id;
 #define SPC_HASH_MAX 64
 size_t spc_hash_size(spc_hash_id id);
 /* One shot over several spans. */
@@ -121,7 +121,7 @@ bool spc_seal(spc_protection *p, uint32_t sequence, const spb_span *spans, size_
 /* ---- signatures and keys ---- */
 typedef struct spc_signature {
     const char *name;     /* signature algorithm: "rsa-sha2-256" */
-    sp_key_type key_type; /* the keys that it fits */
+    sp_key_type key_type; /* the keys that it fits; those of security keys are the key room's */
 } spc_signature;
 const spc_signature *spc_signature_find(spb_span name);
 const spc_signature *spc_signature_at(size_t index);
@@ -132,9 +132,11 @@ typedef struct spc_pkey spc_pkey;
 void spc_pkey_free(spc_pkey *k);
 bool spc_pkey_generate(spc_pkey **out, const spb_env *env, sp_key_type type,
                        unsigned bits) SPC_MUST_CHECK;
-/* ed25519: 32-byte public point; private seed of 32 bytes or empty. */
-bool spc_pkey_from_ed25519(spc_pkey **out, const spb_env *env, spb_span public_point,
-                           spb_span seed) SPC_MUST_CHECK;
+/* ed25519, ed448: public point of 32 or 57 bytes; private seed as long, or empty. A point whose
+ * encoding is not the one of RFC 8032 5.1.2 and 5.2.2, or that has a small order, so that others
+ * could sign for it, is refused. */
+bool spc_pkey_from_eddsa(spc_pkey **out, const spb_env *env, sp_key_type type,
+                         spb_span public_point, spb_span seed) SPC_MUST_CHECK;
 /* ecdsa: uncompressed point (checked to be on the curve); scalar or empty. */
 bool spc_pkey_from_ecdsa(spc_pkey **out, const spb_env *env, sp_key_type type, spb_span point,
                          spb_span scalar) SPC_MUST_CHECK;
@@ -149,13 +151,15 @@ int spc_pkey_from_pem(spc_pkey **out, const spb_env *env, spb_span text,
 bool spc_pkey_to_pkcs8(const spc_pkey *k, const char *passphrase, spb_buffer *out) SPC_MUST_CHECK;
 sp_key_type spc_pkey_type(const spc_pkey *k);
 unsigned spc_pkey_bits(const spc_pkey *k);
-/* Numbers of a key for its SSH form. ed25519: "pub", "seed"; ecdsa: "point", "scalar"; rsa: "n",
- * "e", "d", "iqmp", "p", "q". Appends the bare big-endian bytes (a secret buffer for private ones).
+/* Numbers of a key for its SSH form. ed25519, ed448: "pub", "seed"; ecdsa: "point", "scalar"; rsa:
+ * "n", "e", "d", "iqmp", "p", "q". Appends the bare big-endian bytes (a secret buffer for private
+ * ones).
  */
 bool spc_pkey_get(const spc_pkey *k, const char *what, spb_buffer *out) SPC_MUST_CHECK;
 
-/* The raw inner signature: ed25519 64 bytes; rsa PKCS#1 v1.5, padded to the modulus; ecdsa as mpint
- * r, mpint s (RFC 5656 3.1.2). An RSA signature is verified before it is given out. */
+/* The raw inner signature: ed25519 64 bytes, ed448 114; rsa PKCS#1 v1.5, padded to the modulus;
+ * ecdsa as mpint r, mpint s (RFC 5656 3.1.2). An RSA signature is verified before it is given out.
+ */
 bool spc_sign(const spc_pkey *k, const spc_signature *alg, spb_span data,
               spb_buffer *out) SPC_MUST_CHECK;
 /* True only for a good signature. */

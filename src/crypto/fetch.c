@@ -59,13 +59,14 @@ static bool fetch_all(spc_fetched *f)
         [SPC_AES256_GCM] = "AES-256-GCM", [SPC_AES128_CTR] = "AES-128-CTR",
         [SPC_AES192_CTR] = "AES-192-CTR", [SPC_AES256_CTR] = "AES-256-CTR",
     };
-    /* Those that must be there; SHA-1 need not. */
+    /* Those that must be there; SHA-1 and MD5 need not. */
     static const char *const hashes[] = {"SHA256", "SHA384", "SHA512"};
     bool good = true;
 
     for (size_t i = 0; good && i < SPC_CIPHER_COUNT; i++)
         good = SPC_TRY((f->cipher[i] = EVP_CIPHER_fetch(NULL, ciphers[i], NULL)) != NULL);
     f->hash[SPC_SHA1 - SPC_SHA256] = EVP_MD_fetch(NULL, "SHA1", NULL);
+    f->hash[SPC_MD5 - SPC_SHA256] = EVP_MD_fetch(NULL, "MD5", NULL);
     for (size_t i = 0; good && i < sizeof hashes / sizeof hashes[0]; i++)
         good = SPC_TRY((f->hash[i] = EVP_MD_fetch(NULL, hashes[i], NULL)) != NULL);
     good = good && SPC_TRY((f->hmac = EVP_MAC_fetch(NULL, "HMAC", NULL)) != NULL) &&

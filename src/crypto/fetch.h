@@ -17,11 +17,11 @@ typedef enum spc_cipher_index {
     SPC_CIPHER_COUNT,
 } spc_cipher_index;
 
-enum { SPC_HASH_COUNT = 4, SPC_CURVE_COUNT = 3 };
+enum { SPC_HASH_COUNT = 5, SPC_CURVE_COUNT = 3 };
 
 typedef struct spc_fetched {
     EVP_CIPHER *cipher[SPC_CIPHER_COUNT];
-    EVP_MD *hash[SPC_HASH_COUNT]; /* by spc_hash_id - 1; SHA-1 may be NULL */
+    EVP_MD *hash[SPC_HASH_COUNT]; /* by spc_hash_id - 1; SHA-1 and MD5 may be NULL */
     EVP_MAC *hmac;
     EVP_MAC *poly1305;
     EVP_PKEY *curve[SPC_CURVE_COUNT]; /* parameters only, no key; see spc_curve_of */

@@ -1,4 +1,4 @@
-/* SHA-2 and SHA-1 over several spans (RFC 6234). */
+/* SHA-2, SHA-1 and MD5 over several spans (RFC 6234, RFC 1321). */
 #include "crypto/fault.h"
 #include "crypto/fetch.h"
 
@@ -13,6 +13,8 @@ size_t spc_hash_size(spc_hash_id id)
         return 64;
     case SPC_SHA1:
         return 20;
+    case SPC_MD5:
+        return 16;
     }
     return 0;
 }

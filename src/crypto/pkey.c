@@ -11,6 +11,20 @@
 #define RSA_BITS_DEFAULT 3072u
 #define POINT_UNCOMPRESSED 4
 
+const spc_eddsa *spc_eddsa_of(sp_key_type type)
+{
+    static const spc_eddsa schemes[] = {
+        {SP_KEY_ED25519, "ED25519", 32, 64, 256},
+        {SP_KEY_ED448, "ED448", 57, 114, 448},
+    };
+
+    for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
+        if (schemes[i].type == type)
+            return &schemes[i];
+    }
+    return NULL;
+}
+
 static sp_key_type type_by_group(const char *group)
 {
     static const struct {
@@ -36,6 +50,8 @@ static sp_key_type type_of(EVP_PKEY *pkey)
 
     if (EVP_PKEY_is_a(pkey, "ED25519") == 1)
         return SP_KEY_ED25519;
+    if (EVP_PKEY_is_a(pkey, "ED448") == 1)
+        return SP_KEY_ED448;
     if (EVP_PKEY_is_a(pkey, "RSA") == 1)
         return SP_KEY_RSA;
     if (EVP_PKEY_is_a(pkey, "EC") == 1 &&
@@ -74,8 +90,8 @@ int spc_pkey_adopt(spc_pkey **out, const spb_env *env, EVP_PKEY *pkey)
     k->pkey = pkey;
     k->type = type;
     k->bits = (unsigned)EVP_PKEY_get_bits(pkey);
-    if (type == SP_KEY_ED25519)
-        k->bits = 256; /* libcrypto says 253, ssh-keygen 256 */
+    if (spc_eddsa_of(type) != NULL)
+        k->bits = spc_eddsa_of(type)->bits;
     *out = k;
     return 0;
 }
@@ -128,6 +144,7 @@ bool spc_pkey_generate(spc_pkey **out, const spb_env *env, sp_key_type type, uns
 {
     const spc_fetched *f = spc_fetch();
     int curve = spc_curve_of(type);
+    const spc_eddsa *eddsa = spc_eddsa_of(type);
     EVP_PKEY_CTX *ctx = NULL;
     EVP_PKEY *pkey = NULL;
     bool good;
@@ -140,9 +157,9 @@ bool spc_pkey_generate(spc_pkey **out, const spb_env *env, sp_key_type type, uns
     ERR_set_mark();
     if (curve >= 0)
         good = SPC_TRY((ctx = EVP_PKEY_CTX_new_from_pkey(NULL, f->curve[curve], NULL)) != NULL);
-    else if (type == SP_KEY_ED25519 || type == SP_KEY_RSA)
-        good = SPC_TRY((ctx = EVP_PKEY_CTX_new_from_name(
-                            NULL, type == SP_KEY_RSA ? "RSA" : "ED25519", NULL)) != NULL);
+    else if (eddsa != NULL || type == SP_KEY_RSA)
+        good = SPC_TRY((ctx = EVP_PKEY_CTX_new_from_name(NULL, eddsa == NULL ? "RSA" : eddsa->name,
+                                                         NULL)) != NULL);
     else
         good = false;
     good = good && SPC_TRY(EVP_PKEY_keygen_init(ctx) == 1);
@@ -173,9 +190,10 @@ static bool get_number(EVP_PKEY *pkey, const char *name, size_t size, spb_buffer
     return good;
 }
 
-static bool get_ed25519(const spc_pkey *k, const char *what, spb_buffer *out)
+static bool get_eddsa(const spc_pkey *k, const char *what, spb_buffer *out)
 {
-    size_t length = SPC_ED25519_SIZE;
+    const size_t size = spc_eddsa_of(k->type)->size;
+    size_t length = size;
     uint8_t *room = spb_buffer_reserve(out, length);
     bool good = false;
 
@@ -185,7 +203,7 @@ static bool get_ed25519(const spc_pkey *k, const char *what, spb_buffer *out)
         good = SPC_TRY(EVP_PKEY_get_raw_public_key(k->pkey, room, &length) == 1);
     else if (strcmp(what, "seed") == 0)
         good = SPC_TRY(EVP_PKEY_get_raw_private_key(k->pkey, room, &length) == 1);
-    good = good && length == SPC_ED25519_SIZE;
+    good = good && length == size;
     if (good)
         out->length += length;
     return good;
@@ -228,8 +246,8 @@ bool spc_pkey_get(const spc_pkey *k, const char *what, spb_buffer *out)
     bool good;
 
     ERR_set_mark();
-    if (k->type == SP_KEY_ED25519)
-        good = get_ed25519(k, what, out);
+    if (spc_eddsa_of(k->type) != NULL)
+        good = get_eddsa(k, what, out);
     else if (k->type == SP_KEY_RSA)
         good = get_rsa(k, what, out);
     else

@@ -11,28 +11,30 @@
 #define POINT_UNCOMPRESSED 4
 #define RSA_E_BITS_MAX 64
 
-bool spc_pkey_from_ed25519(spc_pkey **out, const spb_env *env, spb_span public_point, spb_span seed)
+bool spc_pkey_from_eddsa(spc_pkey **out, const spb_env *env, sp_key_type type,
+                         spb_span public_point, spb_span seed)
 {
+    const spc_eddsa *scheme = spc_eddsa_of(type);
     EVP_PKEY *pkey = NULL;
-    uint8_t derived[SPC_ED25519_SIZE];
+    uint8_t derived[SPC_EDDSA_SIZE_MAX];
     size_t length = sizeof derived;
     bool good;
 
     *out = NULL;
-    if (public_point.length != SPC_ED25519_SIZE ||
-        (seed.length != 0 && seed.length != SPC_ED25519_SIZE))
+    if (scheme == NULL || public_point.length != scheme->size ||
+        (seed.length != 0 && seed.length != scheme->size) ||
+        !spc_eddsa_point_good(type, public_point))
         return false;
     ERR_set_mark();
     if (seed.length == 0)
         good = SPC_TRY((pkey = EVP_PKEY_new_raw_public_key_ex(
-                            NULL, "ED25519", NULL, public_point.data, SPC_ED25519_SIZE)) != NULL);
+                            NULL, scheme->name, NULL, public_point.data, scheme->size)) != NULL);
     else
-        good = SPC_TRY((pkey = EVP_PKEY_new_raw_private_key_ex(NULL, "ED25519", NULL, seed.data,
-                                                               SPC_ED25519_SIZE)) != NULL) &&
+        good = SPC_TRY((pkey = EVP_PKEY_new_raw_private_key_ex(NULL, scheme->name, NULL, seed.data,
+                                                               scheme->size)) != NULL) &&
                /* A public half that does not belong to the seed would give the seed away. */
                SPC_TRY(EVP_PKEY_get_raw_public_key(pkey, derived, &length) == 1) &&
-               length == SPC_ED25519_SIZE &&
-               spb_equal_secret(derived, public_point.data, SPC_ED25519_SIZE);
+               length == scheme->size && spb_equal_secret(derived, public_point.data, scheme->size);
     if (good)
         good = spc_pkey_adopt(out, env, pkey) == 0;
     else

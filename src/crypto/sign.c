@@ -1,5 +1,5 @@
-/* Signing, and the table of signature algorithms (RFC 8709, RFC 5656 3.1.2, RFC 8332). SHA-1
- * signatures do not exist here. */
+/* Signing, and the table of signature algorithms (RFC 8709, RFC 5656 3.1.2, RFC 8332,
+ * OpenSSH PROTOCOL.u2f). SHA-1 signatures do not exist here. */
 #include "crypto/fault.h"
 #include "crypto/pkey.h"
 
@@ -20,6 +20,11 @@ static const struct signature_row {
     {{"ecdsa-sha2-nistp521", SP_KEY_ECDSA_P521}, "SHA512"},
     {{"rsa-sha2-512", SP_KEY_RSA}, "SHA512"},
     {{"rsa-sha2-256", SP_KEY_RSA}, "SHA256"},
+    {{"ssh-ed448", SP_KEY_ED448}, NULL},
+    /* No key of libcrypto's has these types: src/key/security_key.c verifies them. */
+    {{"sk-ssh-ed25519@openssh.com", SP_KEY_SK_ED25519}, NULL},
+    {{"sk-ecdsa-sha2-nistp256@openssh.com", SP_KEY_SK_ECDSA_P256}, NULL},
+    {{"webauthn-sk-ecdsa-sha2-nistp256@openssh.com", SP_KEY_SK_ECDSA_P256}, NULL},
 };
 
 const spc_signature *spc_signature_at(size_t index)
@@ -92,8 +97,8 @@ bool spc_sign(const spc_pkey *k, const spc_signature *alg, spb_span data, spb_bu
         good = length == (k->bits + 7) / 8 && spc_verify(k, alg, data, (spb_span){raw, length});
         if (good)
             spw_bytes(out, raw, length);
-    } else if (good && k->type == SP_KEY_ED25519) {
-        good = length == SPC_ED25519_SIGNATURE;
+    } else if (good && spc_eddsa_of(k->type) != NULL) {
+        good = length == spc_eddsa_of(k->type)->signature;
         if (good)
             spw_bytes(out, raw, length);
     } else if (good) {

@@ -60,8 +60,8 @@ bool spc_verify(const spc_pkey *k, const spc_signature *alg, spb_span data, spb_
     if (k->type != alg->key_type)
         return false;
     ERR_set_mark();
-    if (k->type == SP_KEY_ED25519) {
-        good = signature.length == SPC_ED25519_SIGNATURE &&
+    if (spc_eddsa_of(k->type) != NULL) {
+        good = signature.length == spc_eddsa_of(k->type)->signature &&
                verify_raw(k, alg, data, signature.data, signature.length);
     } else if (k->type == SP_KEY_RSA) {
         good = signature.length == (k->bits + 7) / 8 &&

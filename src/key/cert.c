@@ -14,6 +14,9 @@ static const spk_cert_name cert_names[] = {
     {"ecdsa-sha2-nistp384-cert-v01@openssh.com", SP_KEY_ECDSA_P384, 2},
     {"ecdsa-sha2-nistp521-cert-v01@openssh.com", SP_KEY_ECDSA_P521, 2},
     {"ssh-rsa-cert-v01@openssh.com", SP_KEY_RSA, 2},
+    {"ssh-ed448-cert-v01@openssh.com", SP_KEY_ED448, 1},
+    {"sk-ssh-ed25519-cert-v01@openssh.com", SP_KEY_SK_ED25519, 2},
+    {"sk-ecdsa-sha2-nistp256-cert-v01@openssh.com", SP_KEY_SK_ECDSA_P256, 3},
 };
 
 static const spk_cert_name *find_name(spb_span name)

@@ -28,7 +28,7 @@ typedef struct spk_cert_use {
  *   "certificate has expired", "certificate lists no principals",
  *   "name is not a listed principal", "unsupported critical option \"x\"",
  *   "malformed option \"x\"", "source address not allowed", "CA signature algorithm not allowed",
- *   "bad CA signature". */
+ *   "bad CA signature", "CA signed without a touch". */
 bool spk_cert_check(const sp_cert *cert, const spk_cert_use *use,
                     const char **reason) SPC_MUST_CHECK;
 

@@ -18,6 +18,10 @@ static const struct algorithm {
     {"ecdsa-sha2-nistp521", "ecdsa-sha2-nistp521" CERT_SUFFIX},
     {"rsa-sha2-512", "rsa-sha2-512" CERT_SUFFIX},
     {"rsa-sha2-256", "rsa-sha2-256" CERT_SUFFIX},
+    {"ssh-ed448", "ssh-ed448" CERT_SUFFIX},
+    {"sk-ssh-ed25519@openssh.com", "sk-ssh-ed25519" CERT_SUFFIX},
+    {"sk-ecdsa-sha2-nistp256@openssh.com", "sk-ecdsa-sha2-nistp256" CERT_SUFFIX},
+    {"webauthn-sk-ecdsa-sha2-nistp256@openssh.com", "webauthn-sk-ecdsa-sha2-nistp256" CERT_SUFFIX},
 };
 #define ALGORITHM_COUNT (sizeof algorithms / sizeof algorithms[0])
 
@@ -89,17 +93,18 @@ static const char *check_signature(const sp_cert *cert, const spk_cert_use *use)
 
     spr_init(&r, cert->signature.data, cert->signature.length);
     spb_span name = spr_string(&r);
-    spb_span inner = spr_string(&r);
-    if (!spr_done(&r))
+    spb_span inner = spr_rest(&r);
+    sp_signature_info info;
+    if (!spr_ok(&r))
         return "bad CA signature";
     const spc_signature *algorithm = spc_signature_find(name);
     if (algorithm == NULL || (use->ca_algorithms != NULL &&
                               !spb_name_in(spb_span_of(use->ca_algorithms), algorithm->name)))
         return "CA signature algorithm not allowed";
-    if (algorithm->key_type != sp_key_get_type(cert->ca) ||
-        !spc_verify(cert->ca->pkey, algorithm, (spb_span){cert->blob, cert->signed_length}, inner))
+    if (!spk_verify(cert->ca, algorithm, (spb_span){cert->blob, cert->signed_length}, inner, &info))
         return "bad CA signature";
-    return NULL;
+    /* There is nothing that could waive it: who signs logins of others is there when he does. */
+    return info.security_key && !info.touched ? "CA signed without a touch" : NULL;
 }
 
 static const char *check_type(const sp_cert *cert, const spk_cert_use *use)

@@ -14,6 +14,9 @@ static const struct {
     {SP_KEY_ECDSA_P384, "ecdsa-sha2-nistp384", "nistp384"},
     {SP_KEY_ECDSA_P521, "ecdsa-sha2-nistp521", "nistp521"},
     {SP_KEY_RSA, "ssh-rsa", NULL},
+    {SP_KEY_ED448, "ssh-ed448", NULL},
+    {SP_KEY_SK_ED25519, "sk-ssh-ed25519@openssh.com", NULL},
+    {SP_KEY_SK_ECDSA_P256, "sk-ecdsa-sha2-nistp256@openssh.com", "nistp256"},
 };
 #define TYPE_COUNT (sizeof types / sizeof types[0])
 
@@ -71,7 +74,8 @@ sp_key_type spk_type_find(spb_span name)
     return SP_KEY_NONE;
 }
 
-int spk_new(sp_key **key, spc_pkey *pkey, bool is_private)
+/* Takes over `pkey` and `application` whatever happens. */
+static int make(sp_key **key, spc_pkey *pkey, sp_key_type type, char *application)
 {
     const spb_env *env = spk_env();
     spb_buffer blob;
@@ -79,20 +83,43 @@ int spk_new(sp_key **key, spc_pkey *pkey, bool is_private)
     *key = NULL;
     spb_buffer_init(&blob, env, SPK_BLOB_MAX);
     sp_key *k = spb_calloc(env, 1, sizeof *k);
-    if (k == NULL || !spk_write_blob(pkey, &blob)) {
+    if (k == NULL || !spk_write_blob(pkey, type, application, &blob)) {
         int result = k == NULL ? SP_ENOMEM : SP_ECRYPTO;
         spb_free(env, k);
+        spb_free(env, application);
         spb_buffer_free(&blob);
         spc_pkey_free(pkey);
         return result;
     }
     atomic_init(&k->references, 1);
     k->pkey = pkey;
+    k->type = type;
+    k->application = application;
     k->blob = blob.data;
     k->blob_length = blob.length;
-    k->is_private = is_private;
     *key = k;
     return 0;
+}
+
+int spk_new(sp_key **key, spc_pkey *pkey, bool is_private)
+{
+    int result = make(key, pkey, spc_pkey_type(pkey), NULL);
+
+    if (result == 0)
+        (*key)->is_private = is_private;
+    return result;
+}
+
+int spk_new_security_key(sp_key **key, spc_pkey *pkey, sp_key_type type, spb_span application)
+{
+    char *copy = spb_span_string(spk_env(), application);
+
+    *key = NULL;
+    if (copy == NULL) {
+        spc_pkey_free(pkey);
+        return SP_ENOMEM;
+    }
+    return make(key, pkey, type, copy);
 }
 
 int sp_key_generate(sp_key **key, sp_key_type type, unsigned bits)
@@ -100,7 +127,7 @@ int sp_key_generate(sp_key **key, sp_key_type type, unsigned bits)
     spc_pkey *pkey;
 
     *key = NULL;
-    if (spk_type_name(type) == NULL ||
+    if (spk_type_name(type) == NULL || spk_is_security_key(type) ||
         (type == SP_KEY_RSA && bits != 0 && (bits < 2048 || bits > 16384)))
         return SP_EINVAL;
     if (!spc_pkey_generate(&pkey, spk_env(), type, bits))
@@ -137,17 +164,28 @@ void sp_key_unref(sp_key *key)
         return;
     spc_pkey_free(key->pkey);
     spb_free(spk_env(), key->blob);
+    spb_free(spk_env(), key->application);
     spb_free(spk_env(), key);
 }
 
 sp_key_type sp_key_get_type(const sp_key *key)
 {
-    return spc_pkey_type(key->pkey);
+    return key->type;
+}
+
+bool sp_key_is_security_key(const sp_key *key)
+{
+    return spk_is_security_key(key->type);
+}
+
+const char *sp_key_application(const sp_key *key)
+{
+    return key->application;
 }
 
 const char *sp_key_type_name(const sp_key *key)
 {
-    return spk_type_name(spc_pkey_type(key->pkey));
+    return spk_type_name(key->type);
 }
 
 unsigned sp_key_bits(const sp_key *key)

@@ -12,6 +12,8 @@ struct sp_key {
     spc_pkey *pkey; /* only read after the key is made */
     uint8_t *blob;  /* the public key blob */
     size_t blob_length;
+    sp_key_type type;  /* a security key's is not that of `pkey` */
+    char *application; /* of a security key, else NULL */
     bool is_private;
     bool is_external; /* others sign for it */
 };
@@ -32,6 +34,8 @@ void *spk_grow(void *items, size_t count, size_t *capacity, size_t item_size);
 
 /* Makes a key around `pkey`, which it takes over whatever happens. */
 int spk_new(sp_key **key, spc_pkey *pkey, bool is_private);
+/* The same for the public half of a security key; `application` is good. */
+int spk_new_security_key(sp_key **key, spc_pkey *pkey, sp_key_type type, spb_span application);
 
 /* "ssh-ed25519" ...; NULL for SP_KEY_NONE. */
 const char *spk_type_name(sp_key_type type);
@@ -41,10 +45,24 @@ sp_key_type spk_type_find(spb_span name);
 const char *spk_curve_name(sp_key_type type);
 
 /* Writes the public key blob (RFC 4253 6.6). False: out of memory or libcrypto failed. */
-bool spk_write_blob(const spc_pkey *pkey, spb_buffer *out) SPC_MUST_CHECK;
+bool spk_write_blob(const spc_pkey *pkey, sp_key_type type, const char *application,
+                    spb_buffer *out) SPC_MUST_CHECK;
 /* Appends a number of the key as a string or an mpint. */
 bool spk_write_part(const spc_pkey *pkey, const char *what, bool mpint,
                     spb_buffer *out) SPC_MUST_CHECK;
+
+/* signature.c. Does `algorithm` fit the key, and is the inner signature (what stands behind the
+ * algorithm's name) good? `info` is filled then. */
+bool spk_verify(const sp_key *key, const spc_signature *algorithm, spb_span data, spb_span inner,
+                sp_signature_info *info) SPC_MUST_CHECK;
+
+/* security_key.c (OpenSSH PROTOCOL.u2f). */
+bool spk_is_security_key(sp_key_type type);
+/* May a security key be made for this application? */
+bool spk_application_good(spb_span application);
+/* `inner` begins with the string of the signature proper and goes to the end of the blob. */
+bool spk_security_key_verify(const sp_key *key, const spc_signature *algorithm, spb_span data,
+                             spb_span inner, sp_signature_info *info) SPC_MUST_CHECK;
 
 /* openssh_private.c. The text between the two armour lines is recognised by its first line. */
 bool spk_openssh_recognised(spb_span text);

@@ -63,18 +63,24 @@ static int unarmour(spb_span text, spb_buffer *out)
     return good ? 0 : SP_EFORMAT;
 }
 
+static bool is_eddsa(sp_key_type type)
+{
+    return type == SP_KEY_ED25519 || type == SP_KEY_ED448;
+}
+
 static bool read_private(spb_reader *r, spc_pkey **pkey)
 {
     const spb_env *env = spk_env();
     sp_key_type type = spk_type_find(spr_string(r));
 
-    if (type == SP_KEY_ED25519) {
+    if (is_eddsa(type)) {
         spb_span point = spr_string(r);
-        spb_span pair = spr_string(r); /* seed, then the point again */
-        if (!spr_ok(r) || pair.length != 64 || point.length != 32 ||
-            memcmp(pair.data + 32, point.data, 32) != 0)
+        spb_span pair = spr_string(r); /* seed, then the point again; both are as long */
+        size_t size = pair.length / 2;
+        if (!spr_ok(r) || pair.length != 2 * size || point.length != size || size == 0 ||
+            memcmp(pair.data + size, point.data, size) != 0)
             return false;
-        return spc_pkey_from_ed25519(pkey, env, point, (spb_span){pair.data, 32});
+        return spc_pkey_from_eddsa(pkey, env, type, point, (spb_span){pair.data, size});
     }
     if (type == SP_KEY_RSA) {
         spb_span n = spr_mpint(r);
@@ -85,7 +91,7 @@ static bool read_private(spb_reader *r, spc_pkey **pkey)
         spb_span q = spr_mpint(r);
         return spr_ok(r) && d.length != 0 && spc_pkey_from_rsa(pkey, env, n, e, d, iqmp, p, q);
     }
-    if (type == SP_KEY_NONE)
+    if (type == SP_KEY_NONE || spk_is_security_key(type))
         return false;
     spb_span curve = spr_string(r);
     spb_span point = spr_string(r);
@@ -226,7 +232,9 @@ static int read_file(sp_key **key, spb_span file, const char *passphrase)
 
     spb_reader b;
     spr_init(&b, f.blob.data, f.blob.length);
-    if (spk_type_find(spr_string(&b)) == SP_KEY_NONE)
+    sp_key_type type = spk_type_find(spr_string(&b));
+    /* The file of a security key has no private key, only what the authenticator makes one of. */
+    if (type == SP_KEY_NONE || spk_is_security_key(type))
         return spr_ok(&b) ? SP_ENOTSUP : SP_EFORMAT;
     if (f.cipher != NULL)
         return read_encrypted(key, &f, passphrase);
@@ -254,7 +262,7 @@ static bool write_private(const spc_pkey *k, spb_buffer *b)
     sp_key_type type = spc_pkey_type(k);
 
     spw_cstring(b, spk_type_name(type));
-    if (type == SP_KEY_ED25519) {
+    if (is_eddsa(type)) {
         if (!spk_write_part(k, "pub", false, b))
             return false;
         size_t mark = spw_string_begin(b);

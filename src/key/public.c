@@ -1,4 +1,4 @@
-/* Public keys as text: "type base64 comment", and fingerprints as ssh-keygen prints them. */
+/* Public keys as text: "type base64 comment". */
 #include "key/key_internal.h"
 
 #include <stdio.h>
@@ -106,25 +106,6 @@ int sp_key_load_public(sp_key **key, const char *path)
         result = parse_text(key, (spb_span){text.data, text.length});
     spb_buffer_free(&text);
     return result;
-}
-
-void sp_key_fingerprint(const sp_key *key, char out[SP_FINGERPRINT_SIZE])
-{
-    uint8_t hash[SPC_HASH_MAX];
-    spb_buffer text;
-    const spb_span blob = {key->blob, key->blob_length};
-
-    out[0] = '\0';
-    spb_buffer_init(&text, spk_env(), SP_FINGERPRINT_SIZE);
-    if (spc_hash(SPC_SHA256, &blob, 1, hash) &&
-        spc_base64_encode((spb_span){hash, spc_hash_size(SPC_SHA256)}, &text)) {
-        /* ssh-keygen leaves the padding out. */
-        while (text.length > 0 && text.data[text.length - 1] == '=')
-            text.length--;
-        (void)snprintf(out, SP_FINGERPRINT_SIZE, "SHA256:%.*s", (int)text.length,
-                       (const char *)text.data);
-    }
-    spb_buffer_free(&text);
 }
 
 int spk_format_line(const char *type, spb_span blob, const char *comment, char *out, size_t size)

@@ -33,6 +33,10 @@ bool spk_revoked_blob_good(spb_span blob)
         return true;
     case SP_KEY_ED25519:
         return spr_string(&r).length == 32 && spr_done(&r);
+    case SP_KEY_ED448:
+        return spr_string(&r).length == 57 && spr_done(&r);
+    case SP_KEY_SK_ED25519:
+        return spr_string(&r).length == 32 && spr_string(&r).length > 0 && spr_done(&r);
     case SP_KEY_RSA:
         (void)spr_mpint(&r);
         (void)spr_mpint(&r);
@@ -40,10 +44,13 @@ bool spk_revoked_blob_good(spb_span blob)
     case SP_KEY_ECDSA_P256:
     case SP_KEY_ECDSA_P384:
     case SP_KEY_ECDSA_P521:
+    case SP_KEY_SK_ECDSA_P256:
         break;
     }
     spb_span curve = spr_string(&r);
     spb_span point = spr_string(&r);
+    if (spk_is_security_key(spk_type_find(name)) && spr_string(&r).length == 0)
+        return false;
     /* Only the form that has all of the point has one blob per key. */
     return spr_done(&r) && spb_span_is(curve, spk_curve_name(spk_type_find(name))) &&
            point.length > 0 && point.data[0] == 4;

@@ -45,14 +45,27 @@ static const char *signature_name(size_t i)
 #define DEFAULT_MACS                                                                               \
     "hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com,hmac-sha2-256,hmac-sha2-512"
 #define DEFAULT_COMPRESSIONS "none,zlib@openssh.com"
-#define DEFAULT_SIGNATURES                                                                         \
-    "ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521,"                     \
+#define CERT(name) name "-cert-v01@openssh.com,"
+/* Of keys that sign by themselves: host keys, and those of CAs as well. */
+#define PLAIN_SIGNATURES                                                                           \
+    "ssh-ed25519,ssh-ed448,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521,"           \
     "rsa-sha2-512,rsa-sha2-256"
-/* Of host keys and of clients' keys: those with certificates first. */
-#define DEFAULT_KEY_ALGORITHMS                                                                     \
-    "ssh-ed25519-cert-v01@openssh.com,ecdsa-sha2-nistp256-cert-v01@openssh.com,"                   \
-    "ecdsa-sha2-nistp384-cert-v01@openssh.com,ecdsa-sha2-nistp521-cert-v01@openssh.com,"           \
-    "rsa-sha2-512-cert-v01@openssh.com,rsa-sha2-256-cert-v01@openssh.com," DEFAULT_SIGNATURES
+#define SECURITY_KEY_SIGNATURES "sk-ssh-ed25519@openssh.com,sk-ecdsa-sha2-nistp256@openssh.com"
+#define DEFAULT_CA_SIGNATURES PLAIN_SIGNATURES "," SECURITY_KEY_SIGNATURES
+/* Those with certificates first. */
+#define DEFAULT_HOST_KEYS                                                                          \
+    CERT("ssh-ed25519")                                                                            \
+    CERT("ssh-ed448")                                                                              \
+    CERT("ecdsa-sha2-nistp256")                                                                    \
+    CERT("ecdsa-sha2-nistp384")                                                                    \
+    CERT("ecdsa-sha2-nistp521")                                                                    \
+    CERT("rsa-sha2-512") CERT("rsa-sha2-256") PLAIN_SIGNATURES
+/* Of clients' keys. */
+#define DEFAULT_SIGNATURES                                                                         \
+    CERT("sk-ssh-ed25519")                                                                         \
+    CERT("sk-ecdsa-sha2-nistp256")                                                                 \
+    CERT("webauthn-sk-ecdsa-sha2-nistp256")                                                        \
+    DEFAULT_HOST_KEYS "," SECURITY_KEY_SIGNATURES ",webauthn-sk-ecdsa-sha2-nistp256@openssh.com"
 
 static const char *compression_name(size_t i)
 {
@@ -66,12 +79,12 @@ static const struct {
     name_at at;
 } kinds[] = {
     {"kex", DEFAULT_KEX, kex_name},
-    {"key", DEFAULT_KEY_ALGORITHMS, signature_name},
+    {"key", DEFAULT_HOST_KEYS, signature_name},
     {"cipher", DEFAULT_CIPHERS, cipher_name},
     {"mac", DEFAULT_MACS, mac_name},
     {"compression", DEFAULT_COMPRESSIONS, compression_name},
-    {"sig", DEFAULT_KEY_ALGORITHMS, signature_name},
-    {"ca-sig", DEFAULT_SIGNATURES, signature_name},
+    {"sig", DEFAULT_SIGNATURES, signature_name},
+    {"ca-sig", DEFAULT_CA_SIGNATURES, signature_name},
 };
 
 const char *sp_default_algorithms(const char *kind)
@@ -224,11 +237,12 @@ static void set_defaults(sp_protocol_options *o)
     DEFAULT(max_auth_attempts, 6);
     DEFAULT(max_channels, 1024);
     DEFAULT(max_sessions, 64);
+    DEFAULT(rsa_bits_min, SPT_RSA_BITS_MIN);
 #undef DEFAULT
     if (o->kex_algorithms == NULL)
         o->kex_algorithms = DEFAULT_KEX;
     if (o->host_key_algorithms == NULL)
-        o->host_key_algorithms = DEFAULT_KEY_ALGORITHMS;
+        o->host_key_algorithms = DEFAULT_HOST_KEYS;
     if (o->ciphers == NULL)
         o->ciphers = DEFAULT_CIPHERS;
     if (o->macs == NULL)
@@ -236,9 +250,9 @@ static void set_defaults(sp_protocol_options *o)
     if (o->compressions == NULL)
         o->compressions = DEFAULT_COMPRESSIONS;
     if (o->signature_algorithms == NULL)
-        o->signature_algorithms = DEFAULT_KEY_ALGORITHMS;
+        o->signature_algorithms = DEFAULT_SIGNATURES;
     if (o->ca_signature_algorithms == NULL)
-        o->ca_signature_algorithms = DEFAULT_SIGNATURES;
+        o->ca_signature_algorithms = DEFAULT_CA_SIGNATURES;
 }
 
 static int check_numbers(const sp_protocol_options *o, char *reason, size_t size)
@@ -253,6 +267,8 @@ static int check_numbers(const sp_protocol_options *o, char *reason, size_t size
         return spt_explain(SP_EINVAL, reason, size, "window_budget must be at least window_size");
     if (o->rekey_bytes < 16)
         return spt_explain(SP_EINVAL, reason, size, "rekey_bytes must be at least 16");
+    if (o->rsa_bits_min < SPT_RSA_BITS_MIN || o->rsa_bits_min > SPT_RSA_BITS_MAX)
+        return spt_explain(SP_EINVAL, reason, size, "rsa_bits_min must be 2048 to 16384");
     if (o->write_buffer_low >= o->write_buffer_high)
         return spt_explain(SP_EINVAL, reason, size,
                            "write_buffer_low must be below write_buffer_high");
@@ -361,6 +377,7 @@ int sp_config_new(sp_config **out, const sp_protocol_options *options, char *rea
         return spt_explain(SP_ENOMEM, reason, reason_size, "out of memory");
     atomic_init(&config->references, 1);
     config->env = env;
+    config->options.rsa_bits_min = o.rsa_bits_min; /* host keys are measured by it */
     int result = compile(config, &o, reason, reason_size);
     if (result != 0) {
         sp_config_unref(config);

@@ -7,7 +7,9 @@
 #include "crypto/crypto.h"
 #include <stdatomic.h>
 
-#define SPT_LIST_MAX 32
+#define SPT_LIST_MAX 40
+#define SPT_RSA_BITS_MIN 2048u
+#define SPT_RSA_BITS_MAX 16384u
 #define SPT_HOST_KEYS_MAX 32
 #define SPT_HOST_KEY_BYTES_MAX ((size_t)30000) /* together: they are told of in one packet */
 
@@ -57,6 +59,9 @@ void spt_config_keys_free(sp_config *config);
 /* Writes a sentence into `reason`, which may be NULL, and returns `error`. */
 __attribute__((format(printf, 4, 5))) int spt_explain(int error, char *reason, size_t size,
                                                       const char *format, ...);
+
+/* Is it an RSA key that is shorter than the options allow? NULL: no. */
+bool spt_config_key_short(const sp_config *config, const sp_key *key);
 
 /* By name, in all that this build has. */
 bool spt_user_algorithm_find(spb_span name, spt_user_algorithm *out);

@@ -38,12 +38,23 @@ bool spt_host_algorithm_find(const sp_config *config, spb_span name, spt_host_al
     return true;
 }
 
+bool spt_config_key_short(const sp_config *config, const sp_key *key)
+{
+    return key != NULL && sp_key_get_type(key) == SP_KEY_RSA &&
+           sp_key_bits(key) < config->options.rsa_bits_min;
+}
+
 static int take_key(sp_config *config, sp_key *key, const char *what, size_t i, char *reason,
                     size_t size)
 {
     if (key == NULL || !(sp_key_is_private(key) || sp_key_is_external(key)))
         return spt_explain(SP_EINVAL, reason, size, "%s %zu is not a private key, nor external",
                            what, i);
+    if (sp_key_is_security_key(key))
+        return spt_explain(SP_EINVAL, reason, size, "%s %zu is a security key", what, i);
+    if (spt_config_key_short(config, key))
+        return spt_explain(SP_EINVAL, reason, size, "%s %zu has less than %u bits", what, i,
+                           config->options.rsa_bits_min);
     for (size_t j = 0; j < config->all_key_count; j++) {
         if (sp_key_equal(config->host_keys[j], key))
             return spt_explain(SP_EINVAL, reason, size, "%s %zu is given twice", what, i);

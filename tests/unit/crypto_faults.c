@@ -175,7 +175,7 @@ static bool run_copy(void *arg)
     if (good && from->type == SP_KEY_RSA)
         good = spc_pkey_from_rsa(&k, &env, PART(0), PART(1), PART(2), PART(3), PART(4), PART(5));
     else if (good && from->type == SP_KEY_ED25519)
-        good = spc_pkey_from_ed25519(&k, &env, PART(0), PART(1));
+        good = spc_pkey_from_eddsa(&k, &env, SP_KEY_ED25519, PART(0), PART(1));
     else if (good)
         good = spc_pkey_from_ecdsa(&k, &env, from->type, PART(0), PART(1));
     assert_int_equal(good, k != NULL);

@@ -53,7 +53,7 @@ static void verify_vectors(const verify_case *v)
         spb_buffer_init(&signature, &env, 65536);
         bool made;
         if (v->type == SP_KEY_ED25519) {
-            made = spc_pkey_from_ed25519(&k, &env, span(&fields[0]), none);
+            made = spc_pkey_from_eddsa(&k, &env, SP_KEY_ED25519, span(&fields[0]), none);
             spw_bytes(&signature, fields[2].data, fields[2].length);
         } else if (v->type == SP_KEY_RSA) {
             made = spc_pkey_from_rsa(&k, &env, without_zeros(span(&fields[0])), span(&fields[1]),
@@ -265,12 +265,14 @@ static void mismatched_private_keys(void **unused)
     assert_int_equal(spc_pkey_bits(a), 256);
     assert_true(spc_pkey_get(a, "pub", &parts[0]) && spc_pkey_get(b, "seed", &parts[1]) &&
                 spc_pkey_get(a, "seed", &parts[2]));
-    assert_false(spc_pkey_from_ed25519(&k, &env, PART(0), PART(1)));
+    assert_false(spc_pkey_from_eddsa(&k, &env, SP_KEY_ED25519, PART(0), PART(1)));
     assert_null(k);
-    assert_true(spc_pkey_from_ed25519(&k, &env, PART(0), PART(2)));
+    assert_true(spc_pkey_from_eddsa(&k, &env, SP_KEY_ED25519, PART(0), PART(2)));
     spc_pkey_free(k);
-    assert_false(spc_pkey_from_ed25519(&k, &env, PART(0), (spb_span){parts[2].data, 31}));
-    assert_false(spc_pkey_from_ed25519(&k, &env, (spb_span){parts[0].data, 31}, none));
+    assert_false(
+        spc_pkey_from_eddsa(&k, &env, SP_KEY_ED25519, PART(0), (spb_span){parts[2].data, 31}));
+    assert_false(
+        spc_pkey_from_eddsa(&k, &env, SP_KEY_ED25519, (spb_span){parts[0].data, 31}, none));
     assert_false(spc_pkey_get(a, "scalar", &parts[0]));
     spc_pkey_free(a);
     spc_pkey_free(b);
