@@ -131,6 +131,9 @@ static const char *short_name(sp_key_type type)
         return "ED25519-SK";
     case SP_KEY_SK_ECDSA_P256:
         return "ECDSA-SK";
+    case SP_KEY_MLDSA44_ED25519:
+    case SP_KEY_MLDSA44_ED25519_DRAFT:
+        return "MLDSA44-ED25519";
     case SP_KEY_NONE:
         break;
     }
@@ -147,7 +150,8 @@ static void title_of(const sp_key *key, char title[FIELD_COLUMNS])
     const char *name = short_name(key->type);
 
     if (snprintf(title, FIELD_COLUMNS, "[%s %u]", name, sp_key_bits(key)) >= FIELD_COLUMNS)
-        (void)snprintf(title, FIELD_COLUMNS, "[%s]", name);
+        /* The one name that is too long loses its bracket, as for ssh-keygen. */
+        (void)snprintf(title, FIELD_COLUMNS, "[%.15s%s", name, strlen(name) > 14 ? "" : "]");
 }
 
 int sp_key_randomart(const sp_key *key, sp_fingerprint_hash hash, char out[SP_RANDOMART_SIZE])

@@ -67,6 +67,12 @@ static const char *signature_name(size_t i)
     CERT("webauthn-sk-ecdsa-sha2-nistp256")                                                        \
     DEFAULT_HOST_KEYS "," SECURITY_KEY_SIGNATURES ",webauthn-sk-ecdsa-sha2-nistp256@openssh.com"
 
+/* Experimental: only where a list names them (docs/design/mldsa.md). */
+#define EXPERIMENTAL_CA_SIGNATURES ",ssh-mldsa44-ed25519,ssh-mldsa44-ed25519@openssh.com"
+#define EXPERIMENTAL_SIGNATURES                                                                    \
+    ",ssh-mldsa44-ed25519-cert," CERT("ssh-mldsa44-ed25519") "ssh-mldsa44-ed25519,"                \
+                                                             "ssh-mldsa44-ed25519@openssh.com"
+
 static const char *compression_name(size_t i)
 {
     static const char *const names[] = {"none", "zlib@openssh.com", NULL};
@@ -77,14 +83,16 @@ static const struct {
     const char *kind;
     const char *defaults;
     name_at at;
+    const char *supported; /* NULL: the same */
 } kinds[] = {
-    {"kex", DEFAULT_KEX, kex_name},
-    {"key", DEFAULT_HOST_KEYS, signature_name},
-    {"cipher", DEFAULT_CIPHERS, cipher_name},
-    {"mac", DEFAULT_MACS, mac_name},
-    {"compression", DEFAULT_COMPRESSIONS, compression_name},
-    {"sig", DEFAULT_SIGNATURES, signature_name},
-    {"ca-sig", DEFAULT_CA_SIGNATURES, signature_name},
+    {"kex", DEFAULT_KEX, kex_name, NULL},
+    {"key", DEFAULT_HOST_KEYS, signature_name, DEFAULT_HOST_KEYS EXPERIMENTAL_SIGNATURES},
+    {"cipher", DEFAULT_CIPHERS, cipher_name, NULL},
+    {"mac", DEFAULT_MACS, mac_name, NULL},
+    {"compression", DEFAULT_COMPRESSIONS, compression_name, NULL},
+    {"sig", DEFAULT_SIGNATURES, signature_name, DEFAULT_SIGNATURES EXPERIMENTAL_SIGNATURES},
+    {"ca-sig", DEFAULT_CA_SIGNATURES, signature_name,
+     DEFAULT_CA_SIGNATURES EXPERIMENTAL_CA_SIGNATURES},
 };
 
 const char *sp_default_algorithms(const char *kind)
@@ -96,9 +104,13 @@ const char *sp_default_algorithms(const char *kind)
     return NULL;
 }
 
-/* Every algorithm of this build is fit for use, so the default lists name all of them. */
+/* Every algorithm of this build that is no experiment is fit for use: the default lists name it. */
 const char *sp_supported_algorithms(const char *kind)
 {
+    for (size_t i = 0; kind != NULL && i < sizeof kinds / sizeof kinds[0]; i++) {
+        if (strcmp(kind, kinds[i].kind) == 0 && kinds[i].supported != NULL)
+            return kinds[i].supported;
+    }
     return sp_default_algorithms(kind);
 }
 
