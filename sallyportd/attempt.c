@@ -189,25 +189,21 @@ static void finish(void *data)
  */
 static void describe_key(login *l, const sp_key *key, const sp_cert *cert)
 {
-    static const char *const names[] = {
-        [SP_KEY_NONE] = "?",           [SP_KEY_ED25519] = "ED25519",  [SP_KEY_ECDSA_P256] = "ECDSA",
-        [SP_KEY_ECDSA_P384] = "ECDSA", [SP_KEY_ECDSA_P521] = "ECDSA", [SP_KEY_RSA] = "RSA",
-    };
+    const sp_fingerprint_hash hash = (sp_fingerprint_hash)l->options->fingerprint_hash;
+    const char *name = sp_key_short_name(key);
     char print[SP_FINGERPRINT_SIZE];
-    unsigned type = (unsigned)sp_key_get_type(key);
-    const char *name = type < sizeof names / sizeof names[0] ? names[type] : "?";
 
-    sp_key_fingerprint(key, print);
+    (void)sp_key_fingerprint_by(key, hash, print);
     if (cert == NULL) {
         (void)snprintf(l->proof, sizeof l->proof, "%s %s", name, print);
         return;
     }
     char ca[SP_FINGERPRINT_SIZE];
-    unsigned ca_type = (unsigned)sp_key_get_type(sp_cert_ca_key(cert));
-    sp_key_fingerprint(sp_cert_ca_key(cert), ca);
+    const sp_key *ca_key = sp_cert_ca_key(cert);
+    (void)sp_key_fingerprint_by(ca_key, hash, ca);
     (void)snprintf(l->proof, sizeof l->proof, "%s-CERT %s ID %.256s (serial %llu) CA %s %s", name,
                    print, sp_cert_key_id(cert), (unsigned long long)sp_cert_serial(cert),
-                   ca_type < sizeof names / sizeof names[0] ? names[ca_type] : "?", ca);
+                   sp_key_short_name(ca_key), ca);
 }
 
 sp_answer attempt_start(sp_conn *conn, sp_auth *auth, login_method method)

@@ -98,7 +98,8 @@ static bool look_for_key(const sp_authorized_keys *list, void *data)
 /* AuthorizedKeysCommand: behind the files, as in sshd. */
 static void ask_command(const program *p, const options *o, key_search *search)
 {
-    const token_facts facts = {p->account, sp_auth_key(search->auth), sp_auth_cert(search->auth)};
+    const token_facts facts = {p->account, sp_auth_key(search->auth), sp_auth_cert(search->auth),
+                               (sp_fingerprint_hash)o->fingerprint_hash};
     char what[] = "AuthorizedKeysCommand";
     sp_authorized_keys *list = NULL;
     size_t length;
@@ -133,8 +134,24 @@ static bool algorithm_accepted(const options *o, const char *algorithm)
            (algorithm != NULL && in_comma_list(o->key_algorithms, algorithm));
 }
 
-bool authorize_key(const program *p, const options *o, sp_auth *auth, key_grant *grant,
-                   char *reason, size_t size)
+/* PubkeyAuthOptions: what it demands is added to what vouches for the key. That alone says whether
+ * a touch is needed, so an option of ours must not ask for one that nobody demands. */
+static bool add_demands(const options *o, key_grant *grant)
+{
+    const char *before = grant->options != NULL ? grant->options : "no-touch-required";
+
+    if (o->key_demands == 0)
+        return true;
+    char *all =
+        text_format("%s%s%s", before, (o->key_demands & DEMAND_TOUCH) != 0 ? ",touch-required" : "",
+                    (o->key_demands & DEMAND_VERIFY) != 0 ? ",verify-required" : "");
+    free(grant->options);
+    grant->options = all;
+    return all != NULL;
+}
+
+static bool vouched(const program *p, const options *o, sp_auth *auth, key_grant *grant,
+                    char *reason, size_t size)
 {
     const sp_cert *cert = sp_auth_cert(auth);
     key_search search = {auth, grant, false, reason, size};
@@ -153,6 +170,12 @@ bool authorize_key(const program *p, const options *o, sp_auth *auth, key_grant 
     if (!search.found && o->keys_command != NULL)
         ask_command(p, o, &search);
     return search.found;
+}
+
+bool authorize_key(const program *p, const options *o, sp_auth *auth, key_grant *grant,
+                   char *reason, size_t size)
+{
+    return vouched(p, o, auth, grant, reason, size) && add_demands(o, grant);
 }
 
 void key_grant_clear(key_grant *grant)

@@ -10,7 +10,7 @@
 typedef struct key_grant {
     sp_authorized_keys *lines;
     char *principal; /* NULL: the user's name */
-    char *options;   /* of the principal's line, or NULL */
+    char *options;   /* of the principal's line and PubkeyAuthOptions, or NULL */
 } key_grant;
 
 /* Does anything vouch for the key or certificate in question, as files are now? Fills in `grant`

@@ -15,8 +15,8 @@ static int usage(void)
     (void)fprintf(stderr,
                   "Sallyport %s\n"
                   "usage: sallyportd [-46DdeiqTtV] [-C connection_spec] [-E log_file]\n"
-                  "                  [-f config_file] [-g login_grace_time] [-h host_key_file]\n"
-                  "                  [-o option] [-p port] [-u len]\n",
+                  "                  [-F host_name] [-f config_file] [-g login_grace_time]\n"
+                  "                  [-h host_key_file] [-o option] [-p port] [-u len]\n",
                   sp_version());
     return 1;
 }
@@ -145,6 +145,9 @@ static int one_flag(flags *f, int letter, char *value)
     case 'f':
         f->config_file = value;
         return -1;
+    case 'F':
+        f->fingerprints = value;
+        return -1;
     case 'i':
         f->inetd = true;
         return -1;
@@ -177,7 +180,7 @@ int flags_parse(flags *f, config *c, int argc, char **argv)
     memset(f, 0, sizeof *f);
     opterr = 0;
     while (result < 0 &&
-           (letter = getopt(argc, argv, "46b:C:c:DdeE:f:g:h:ik:o:p:QqRrTtu:V")) != -1) {
+           (letter = getopt(argc, argv, "46b:C:c:DdeE:F:f:g:h:ik:o:p:QqRrTtu:V")) != -1) {
         if (letter == '?')
             log_error("Unknown flag, or one without its value: -%c", optopt);
         result = line_flag(f, c, letter, optarg);

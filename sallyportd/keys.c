@@ -169,7 +169,7 @@ static void add_host_key(host_keys *keys, sp_key *key, const char *path, const o
     }
     if (wanted) {
         char print[SP_FINGERPRINT_SIZE];
-        sp_key_fingerprint(key, print);
+        (void)sp_key_fingerprint_by(key, (sp_fingerprint_hash)o->fingerprint_hash, print);
         log_debug("Host key %s: %s %s", path, sp_key_type_name(key), print);
         if (first)
             keys->keys[keys->count++] = key;

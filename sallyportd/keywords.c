@@ -44,6 +44,10 @@ static const choice facilities[] = {{"AUTH", LOG_AUTH},
                                     {"LOCAL6", LOG_LOCAL6},
                                     {"LOCAL7", LOG_LOCAL7},
                                     {NULL, 0}};
+static const choice key_demands[] = {
+    {"none", 0}, {"touch-required", DEMAND_TOUCH}, {"verify-required", DEMAND_VERIFY}, {NULL, 0}};
+static const choice fingerprint_hashes[] = {
+    {"SHA256", SP_FINGERPRINT_SHA256}, {"MD5", SP_FINGERPRINT_MD5}, {NULL, 0}};
 static const limits small_count = {0, 65536};
 static const limits rsa_sizes = {0, 16384};
 static const algorithm_kind cipher = {"cipher", "cipher"};
@@ -125,7 +129,7 @@ const keyword keywords[] = {
     {"PermitUserRC", read_flag, print_flag, AT(permit_user_rc), NULL, M},
     {"ChrootDirectory", read_restriction, print_text, AT(chroot_directory), NULL, M},
     {"RevokedKeys", read_path, print_text, AT(revoked_keys), NULL, M},
-    {"PubkeyAuthOptions", read_key_options, print_text, AT(public_key_options), NULL, W | M},
+    {"PubkeyAuthOptions", read_key_options, print_key_options, AT(key_demands), key_demands, L | M},
     {"AcceptEnv", read_strings, print_list, AT(accept_env), NULL, R | L | M},
     {"SetEnv", read_set_env, print_list, AT(set_env), NULL, L | M},
     {"AuthenticationMethods", read_methods, print_methods, AT(chains), NULL, L | M},
@@ -134,6 +138,7 @@ const keyword keywords[] = {
     {"PerSourceMaxStartups", read_limit, print_limit, AT(startups_per_source), NULL, V},
     {"PermitListen", read_listens, print_permits, AT(permit_listen), NULL, L | M},
     {"PermitOpen", read_permits, print_permits, AT(permit_open), NULL, L | M},
+    {"FingerprintHash", read_choice, print_choice, AT(fingerprint_hash), fingerprint_hashes, 0},
     {"RekeyLimit", read_rekey, print_rekey, AT(rekey_bytes), NULL, L | M},
 };
 const size_t keyword_count = sizeof keywords / sizeof keywords[0];

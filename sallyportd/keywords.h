@@ -110,6 +110,7 @@ option_result read_subsystem(const keyword *, const option_values *, options *, 
 
 void print_flag(const keyword *k, const options *o, FILE *out);
 void print_choice(const keyword *k, const options *o, FILE *out);
+void print_key_options(const keyword *k, const options *o, FILE *out);
 void print_number(const keyword *k, const options *o, FILE *out);
 void print_octal(const keyword *k, const options *o, FILE *out);
 void print_environment(const keyword *k, const options *o, FILE *out);

@@ -27,7 +27,6 @@ static const lacking_word lacking[] = {
     {"PrintLastLog", "no", "no", false},
     {"ExposeAuthInfo", "no", "no", true},
     {"UseDNS", "no", "no", false},
-    {"FingerprintHash", "sha256", "SHA256", false},
     {"IPQoS", "none", "none", true},
     {"LogVerbose", "none", NULL, true},
     {"ModuliFile", "", NULL, false},

@@ -6,6 +6,7 @@
 
 #include "authorize.h"
 #include "daemon.h"
+#include "fingerprints.h"
 #include "flags.h"
 #include "inetd.h"
 #include "keys.h"
@@ -20,7 +21,7 @@ static int open_log(const flags *f, const options *o)
 
     if (f->log_file != NULL)
         target = LOG_TO_FILE;
-    else if (f->to_stderr || f->debug > 0 || f->test || f->print)
+    else if (f->to_stderr || f->debug > 0 || f->test || f->print || f->fingerprints != NULL)
         target = LOG_TO_STDERR;
     if (log_open(target, f->log_file, options_log_level(o), o->syslog_facility) == 0)
         return 0;
@@ -138,7 +139,10 @@ static int with_configuration(const flags *f, config **c)
     if (code < 0) {
         program p = {
             .config = *c, .account = &a, .door = spawn_door_here(), .one_connection = f->debug > 0};
-        code = f->test || f->print ? test_only(f, &p) : start(&p, f);
+        if (f->fingerprints != NULL)
+            code = fingerprints_print(&p, f->fingerprints);
+        else
+            code = f->test || f->print ? test_only(f, &p) : start(&p, f);
         *c = p.config;
     }
     account_free(&a);

@@ -119,7 +119,6 @@ static void clear(options *o)
                      o->chroot_directory,
                      o->trusted_ca_keys,
                      o->principals_file,
-                     o->public_key_options,
                      o->keys_command,
                      o->keys_command_user,
                      o->principals_command,

@@ -42,6 +42,12 @@ typedef enum forward_choice {
     FORWARD_ALL = 3,
 } forward_choice;
 
+/* What signatures of security keys must have, whatever the keys' own options say. */
+typedef enum key_demand {
+    DEMAND_TOUCH = 1,
+    DEMAND_VERIFY = 2,
+} key_demand;
+
 typedef enum root_login {
     ROOT_NO = 0,
     ROOT_PROHIBIT_PASSWORD,
@@ -110,7 +116,8 @@ typedef struct options {
     string_list deny_groups;
     int refuse_connection;
     char *chroot_directory;       /* set: we can't keep to it, so nobody is let in */
-    char *public_key_options;     /* PubkeyAuthOptions: about keys that we do not take */
+    unsigned key_demands;         /* PubkeyAuthOptions: key_demand, as bits */
+    int fingerprint_hash;         /* sp_fingerprint_hash */
     uint32_t startups_per_source; /* NOT_GIVEN: no limit */
     uint32_t required_rsa_size;
 

@@ -105,7 +105,8 @@ static bool file_fits(const program *p, const options *o, const sp_cert *cert, k
 
 static bool command_fits(const program *p, const options *o, const sp_cert *cert, key_grant *grant)
 {
-    const token_facts facts = {p->account, sp_cert_key(cert), cert};
+    const token_facts facts = {p->account, sp_cert_key(cert), cert,
+                               (sp_fingerprint_hash)o->fingerprint_hash};
     size_t length;
     char *text = command_output("AuthorizedPrincipalsCommand", o->principals_command,
                                 o->principals_command_user, &facts, &length);

@@ -36,6 +36,18 @@ void print_choice(const keyword *k, const options *o, FILE *out)
     }
 }
 
+void print_key_options(const keyword *k, const options *o, FILE *out)
+{
+    unsigned demands = *CONST_MEMBER(k, o, unsigned);
+
+    name(k, out);
+    for (const choice *c = k->detail; c->name != NULL; c++) {
+        if (c->value == 0 ? demands == 0 : (demands & (unsigned)c->value) != 0)
+            (void)fprintf(out, " %s", c->name);
+    }
+    (void)fputc('\n', out);
+}
+
 void print_number(const keyword *k, const options *o, FILE *out)
 {
     name(k, out);

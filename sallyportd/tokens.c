@@ -29,20 +29,21 @@ static char *key_word(const sp_key *key, const sp_cert *cert, bool base64)
     return word;
 }
 
-static char *fingerprint(const sp_key *key)
+static char *fingerprint(const sp_key *key, sp_fingerprint_hash hash)
 {
     char print[SP_FINGERPRINT_SIZE];
 
-    sp_key_fingerprint(key, print);
-    return text_copy(print);
+    return sp_key_fingerprint_by(key, hash, print) == 0 ? text_copy(print) : NULL;
 }
 
 /* What stands for a token of the certificate. */
-static char *cert_text(char token, const sp_cert *cert)
+static char *cert_text(char token, const token_facts *facts)
 {
+    const sp_cert *cert = facts->cert;
+
     switch (token) {
     case 'F':
-        return fingerprint(sp_cert_ca_key(cert));
+        return fingerprint(sp_cert_ca_key(cert), facts->hash);
     case 'K':
         return key_word(sp_cert_ca_key(cert), NULL, true);
     case 'T':
@@ -75,13 +76,13 @@ static char *token_text(char token, const token_facts *facts)
         return NULL;
     switch (token) {
     case 'f':
-        return fingerprint(facts->key);
+        return fingerprint(facts->key, facts->hash);
     case 'k':
         return key_word(facts->key, facts->cert, true);
     case 't':
         return key_word(facts->key, facts->cert, false);
     default:
-        return facts->cert != NULL ? cert_text(token, facts->cert) : NULL;
+        return facts->cert != NULL ? cert_text(token, facts) : NULL;
     }
 }
 
@@ -119,7 +120,7 @@ static char *expand(const char *pattern, const token_facts *facts)
 
 char *tokens_expand_path(const char *pattern, const account *a)
 {
-    const token_facts facts = {a, NULL, NULL};
+    const token_facts facts = {.account = a};
     char *path = expand(pattern, &facts);
 
     if (path != NULL && *path != '/') {

@@ -13,6 +13,7 @@ typedef struct token_facts {
     const account *account;
     const sp_key *key;
     const sp_cert *cert; /* NULL: a plain key */
+    sp_fingerprint_hash hash;
 } token_facts;
 /* Expands a command's words into `words`. -1: out of memory or an unknown token (logged). */
 int tokens_expand_command(const char *command, const token_facts *facts, string_list *words);

@@ -239,17 +239,19 @@ option_result read_environment(const keyword *k, const option_values *values, op
 option_result read_key_options(const keyword *k, const option_values *values, options *o,
                                option_problem *problem)
 {
-    static const char *const known[] = {"none", "touch-required", "verify-required"};
     const string_list *words = values->words;
+    unsigned demands = 0;
 
     for (size_t i = 0; i < words->count; i++) {
-        bool found = false;
-        for (size_t j = 0; j < sizeof known / sizeof known[0]; j++)
-            found = found || strcasecmp(known[j], words->items[i]) == 0;
-        if (!found)
+        const choice *c = k->detail;
+        while (c->name != NULL && strcasecmp(c->name, words->items[i]) != 0)
+            c++;
+        if (c->name == NULL)
             return bad_value(problem, "%s: unknown option '%s'", k->name, words->items[i]);
+        demands |= (unsigned)c->value;
     }
-    return read_text(k, values, o, problem);
+    *MEMBER(k, o, unsigned) = demands;
+    return OPTION_OK;
 }
 
 /* What we can't keep to, and must not pass over: access.c lets nobody in. */

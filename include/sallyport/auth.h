@@ -39,7 +39,10 @@ SP_API int sp_auth_challenge(sp_auth *auth, const sp_challenge *challenge);
 typedef struct sp_auth_grant {
     size_t size;
     /* As before the key in authorized_keys: "restrict,command=\"x\"". from= and expiry-time= are
-     * checked. Not in it: cert-authority, principals. NULL: no restriction. */
+     * checked. Not in it: cert-authority, principals. NULL: no restriction.
+     * For a security key (sp_key_is_security_key): its signature needs the touch unless
+     * "no-touch-required" is here (a certificate, or a line of `authorized_keys`, must waive it as
+     * well), and the user's PIN or biometry if "verify-required" is. */
     const char *options;
     /* validate_ca_key: one of these must be among the certificate's principals, byte for byte.
      * NULL: the user's name. Not together with `authorized_keys`, whose lines have their own. */

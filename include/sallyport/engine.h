@@ -332,6 +332,7 @@ SP_API void sp_engine_set_revoked_keys(sp_engine *engine, const sp_revoked_keys 
                                        const sp_revoked_keys *more);
 /* What the proof of the login permits; all after success. See <sallyport/server.h>. */
 SP_API const sp_cert *sp_engine_certificate(const sp_engine *engine);
+SP_API bool sp_engine_signature_info(const sp_engine *engine, sp_signature_info *info);
 SP_API const char *sp_engine_get_key_option(const sp_engine *engine, const char *name,
                                             size_t index);
 SP_API bool sp_engine_check_key_permission(const sp_engine *engine, const char *name);

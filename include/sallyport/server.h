@@ -282,6 +282,10 @@ SP_API int sp_conn_set_revoked_keys(sp_conn *conn, const sp_revoked_keys *list);
 /* The rest is known after authentication has succeeded: in auth_completed and from then on. */
 /* The certificate that was logged in with; NULL: none. */
 SP_API const sp_cert *sp_conn_certificate(const sp_conn *conn);
+/* How the key signed that was logged in with (the latest, if there were several): touched, PIN
+ * verified, by a browser? `info` is initialised with SP_SIGNATURE_INFO_INIT. False: not with a key.
+ * To require touch or PIN, see sp_auth_grant's `options` and `touch_required` among the options. */
+SP_API bool sp_conn_get_signature_info(const sp_conn *conn, sp_signature_info *info);
 /* The index-th value that authorized_keys options gave to a name ("command", "environment",
  * "permitopen", ...), "" for a bare word. NULL: no (further) one. */
 SP_API const char *sp_conn_get_key_option(const sp_conn *conn, const char *name, size_t index);

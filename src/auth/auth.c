@@ -149,6 +149,7 @@ void spa_flush(spa_auth *a)
     spk_permissions_unref(a->permitted);
     a->permitted = NULL;
     a->no_environment = false;
+    a->signature = (sp_signature_info){0};
     spa_forget_authorized(a);
     a->allowed = 0;
     a->prompt_count = 0;
@@ -350,6 +351,11 @@ bool spa_completed(const spa_auth *a)
 const spk_permissions *spa_permissions(const spa_auth *a)
 {
     return a->granted;
+}
+
+const sp_signature_info *spa_signature(const spa_auth *a)
+{
+    return spa_succeeded(a) && a->signature.size != 0 ? &a->signature : NULL;
 }
 
 bool spa_environment_obeyed(const spa_auth *a)

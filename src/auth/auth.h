@@ -50,6 +50,8 @@ bool spa_completed(const spa_auth *a);
 /* What the user may do, by all proofs together: after success; NULL, which permits nothing, before.
  * Lent. */
 const spk_permissions *spa_permissions(const spa_auth *a);
+/* How the latest key of the login signed: after success; NULL: with no key, or before. Lent. */
+const sp_signature_info *spa_signature(const spa_auth *a);
 /* Is the environment of these permissions to be obeyed? */
 bool spa_environment_obeyed(const spa_auth *a);
 /* The authorized keys of the user name being tried (NULL: none), instead of the trust's. */

@@ -90,6 +90,7 @@ struct spa_request {
     size_t blob_at, blob_length;
     size_t signed_length; /* of the bytes at 0 that the signature is over */
     size_t signature_at, signature_length;
+    sp_signature_info signature; /* once it was found good */
 
     /* password */
     bool change;
@@ -131,8 +132,9 @@ struct spa_auth {
     unsigned done_methods; /* but publickey, which counts by key */
     sp_key *done_keys[SPA_DONE_KEYS_MAX];
     size_t done_key_count;
-    spk_permissions *permitted; /* what all of them permit; NULL: there are none yet */
-    bool no_environment;        /* one of them said so */
+    spk_permissions *permitted;  /* what all of them permit; NULL: there are none yet */
+    bool no_environment;         /* one of them said so */
+    sp_signature_info signature; /* of the latest key among them; size 0: there is none */
 
     /* Instead of the trust's list, for the current user. */
     sp_authorized_keys *authorized;

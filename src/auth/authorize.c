@@ -172,6 +172,10 @@ int spa_reply_permits(spa_auth *a, const sp_auth_reply *reply, spk_permissions *
 
     *why = "not permitted";
     *permitted = NULL;
+    /* Nothing else speaks for the key: its options alone say whether it must be touched. */
+    if (a->request.key != NULL && a->request.cert == NULL && reply->authorized_keys == NULL &&
+        reply->options != NULL)
+        return spa_options_permit(a->env, reply->options, &who, permitted, why);
     if (a->request.method == &spa_method_public_key)
         result = key_permits(a, reply, &who, permitted, why);
     else

@@ -101,17 +101,48 @@ static int reply_ok(spa_auth *a)
     return spt_end(a->transport);
 }
 
+/* What is missing in a good signature of a security key (OpenSSH PROTOCOL.u2f), by the options of
+ * the server and of the very proof; NULL: nothing. */
+static const char *presence_missing(const spa_auth *a, const sp_signature_info *info,
+                                    const spk_permissions *permitted)
+{
+    const sp_protocol_options *o = &spt_config(a->transport)->options;
+
+    if (!info->security_key)
+        return NULL;
+    if (!info->touched && (o->touch_required || !spk_may(permitted, SPK_PERMIT_NO_TOUCH)))
+        return "security key was not touched";
+    if (!info->verified && (o->verify_required || !spk_may(permitted, SPK_PERMIT_NO_VERIFY)))
+        return "security key has not verified its user";
+    return NULL;
+}
+
 /* Accepted, with these permissions (taken over), if the client has the key. */
 static int prove(spa_auth *a, const sp_auth_reply *reply, spk_permissions *permitted)
 {
-    const spa_request *q = &a->request;
+    spa_request *q = &a->request;
+    sp_signature_info info = {SP_SIGNATURE_INFO_INIT};
+    const char *why = "bad signature";
 
     if (q->is_signed &&
-        sp_key_verify(q->key, q->algorithm->signature->name, q->store.data, q->signed_length,
-                      q->store.data + q->signature_at, q->signature_length))
+        sp_key_verify_info(q->key, q->algorithm->signature->name, q->store.data, q->signed_length,
+                           q->store.data + q->signature_at, q->signature_length, &info))
+        why = presence_missing(a, &info, permitted);
+    if (q->is_signed && why == NULL) {
+        q->signature = info;
         return spa_proven(a, reply, permitted);
+    }
     spk_permissions_unref(permitted);
-    return q->is_signed ? spa_reject(a, "bad signature") : reply_ok(a);
+    return q->is_signed ? spa_reject(a, why) : reply_ok(a);
+}
+
+/* The key, and the CA that it is certified by, are long enough? */
+static bool keys_long_enough(const spa_auth *a, const spa_request *q)
+{
+    const sp_config *config = spt_config(a->transport);
+
+    return !spt_config_key_short(config, q->key) &&
+           (q->cert == NULL || !spt_config_key_short(config, sp_cert_ca_key(q->cert)));
 }
 
 static int public_key_ask(spa_auth *a)
@@ -128,6 +159,8 @@ static int public_key_ask(spa_auth *a)
         return spa_no_memory(a);
     if (result != 0)
         return spa_reject(a, why);
+    if (!keys_long_enough(a, q))
+        return spa_reject(a, "RSA key is too short");
     if (spa_key_done(a, q->key))
         return spa_reject(a, "key was used before");
     why = spa_revoked(a, q);

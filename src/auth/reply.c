@@ -132,6 +132,8 @@ int spa_proven(spa_auth *a, const sp_auth_reply *reply, spk_permissions *permitt
     spk_permissions_unref(a->permitted);
     a->permitted = permitted;
     a->no_environment |= reply->no_environment;
+    if (a->request.method->bit == SP_METHOD_PUBLIC_KEY)
+        a->signature = a->request.signature;
     return reply->verdict == SP_AUTH_PARTIAL ? partial(a) : succeed(a);
 }
 

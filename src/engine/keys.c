@@ -72,6 +72,18 @@ const sp_cert *sp_engine_certificate(const sp_engine *e)
     return p == NULL ? NULL : spk_permissions_cert(p);
 }
 
+bool sp_engine_signature_info(const sp_engine *e, sp_signature_info *info)
+{
+    const sp_signature_info *found = e->auth == NULL ? NULL : spa_signature(e->auth);
+    size_t size = info->size;
+
+    if (found == NULL || size < sizeof size || size > sizeof *found)
+        return false;
+    memcpy(info, found, size);
+    info->size = size;
+    return true;
+}
+
 const char *sp_engine_get_key_option(const sp_engine *e, const char *name, size_t index)
 {
     const spk_permissions *p = permissions(e);

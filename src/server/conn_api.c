@@ -155,6 +155,11 @@ const sp_cert *sp_conn_certificate(const sp_conn *conn)
     return conn->engine == NULL ? NULL : sp_engine_certificate(conn->engine);
 }
 
+bool sp_conn_get_signature_info(const sp_conn *conn, sp_signature_info *info)
+{
+    return conn->engine != NULL && sp_engine_signature_info(conn->engine, info);
+}
+
 const char *sp_conn_get_key_option(const sp_conn *conn, const char *name, size_t index)
 {
     return conn->engine == NULL ? NULL : sp_engine_get_key_option(conn->engine, name, index);

@@ -19,7 +19,7 @@ typedef struct vector_bytes {
  *   x25519        private, public, shared
  *   ed25519       public key, message, signature
  *   ecdsa         point, message, r, s (signatures that are not strict DER around two integers have
- *                 no form in SSH and are left out)
+ *                 no form in SSH: their result is "none")
  *   mlkem-keygen  seed (d, z), encapsulation key, decapsulation key
  *   mlkem-encaps  m, encapsulation key, ciphertext, K
  *   mlkem         seed, encapsulation key, ciphertext, K: decapsulation
@@ -55,6 +55,7 @@ static const char vector_script[] =
     "        elif kind == \"ecdsa\":\n"
     "            d = der(bytes.fromhex(t[\"sig\"]))\n"
     "            if d is None:\n"
+    "                print(\"none\")\n"
     "                continue\n"
     "            f = [g[\"publicKey\"][\"uncompressed\"], t[\"msg\"]] + d\n"
     "        elif kind.startswith(\"mlkem\"):\n"

@@ -310,7 +310,7 @@ static void blobs(void **unused)
     }
     /* Types that are not taken. */
     static const char *const never[] = {"ssh-dss",
-                                        "sk-ssh-ed25519@openssh.com",
+                                        "ssh-xmss@openssh.com",
                                         "x",
                                         "",
                                         "ssh-ed25519-cert-v01@openssh.com",
@@ -468,7 +468,7 @@ static void pem_keys_that_are_refused(void **unused)
     if (system("openssl version >/dev/null 2>&1") != 0)
         skip();
     static const char *const commands[] = {
-        "genpkey -algorithm X25519", "genpkey -algorithm ED448",
+        "genpkey -algorithm X25519", "genpkey -algorithm X448",
         "genpkey -algorithm EC -pkeyopt ec_paramgen_curve:secp256k1",
         "genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:1024", "genpkey -algorithm RSA-PSS"};
     sp_key *key;
