@@ -14,11 +14,11 @@
 #define ALPHA_ROUND (1 << 12) /* more than the rounding takes off, less than a step of 1488 */
 
 /* a / 2^32 modulo q, |result| < q, where |a| < 2^31 q. The low halves of a and of t q are the same,
- * so the division leaves nothing over. */
+ * so the difference of their high halves is all there is. */
 static int32_t montgomery(int64_t a)
 {
     int32_t t = (int32_t)((uint32_t)a * Q_INVERSE);
-    return (int32_t)((a - (int64_t)t * Q) >> 32);
+    return (int32_t)(a >> 32) - (int32_t)((int64_t)t * Q >> 32);
 }
 
 /* Algorithm 41. Each of the 8 layers adds less than q to a coefficient. */
