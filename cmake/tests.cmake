@@ -74,6 +74,13 @@ file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/tools/*.c)
 foreach(source IN LISTS sources)
   get_filename_component(name ${source} NAME_WE)
   set(extra)
+  if(name STREQUAL "sk_provider") # a middleware that OpenSSH's programs load
+    add_library(sk_provider MODULE ${source})
+    target_link_libraries(sk_provider PRIVATE PkgConfig::LIBCRYPTO)
+    set_target_properties(sk_provider PROPERTIES PREFIX "" C_VISIBILITY_PRESET default
+      LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tools)
+    continue()
+  endif()
   if(name MATCHES "_libssh$" OR name STREQUAL "login_load")
     if(NOT LIBSSH_FOUND)
       continue()

@@ -117,6 +117,16 @@ static const char *presence_missing(const spa_auth *a, const sp_signature_info *
     return NULL;
 }
 
+/* Who has the key and forgot to touch it asks the administrator, who should find more than that it
+ * failed. */
+static void log_missing(const spa_auth *a, const char *why)
+{
+    char print[SP_FINGERPRINT_SIZE];
+
+    sp_key_fingerprint(a->request.key, print);
+    spb_log(a->env, SP_LOG_ERROR, "good signature by %s is refused: %s", print, why);
+}
+
 /* Accepted, with these permissions (taken over), if the client has the key. */
 static int prove(spa_auth *a, const sp_auth_reply *reply, spk_permissions *permitted)
 {
@@ -128,6 +138,8 @@ static int prove(spa_auth *a, const sp_auth_reply *reply, spk_permissions *permi
         sp_key_verify_info(q->key, q->algorithm->signature->name, q->store.data, q->signed_length,
                            q->store.data + q->signature_at, q->signature_length, &info))
         why = presence_missing(a, &info, permitted);
+    if (q->is_signed && info.security_key && why != NULL)
+        log_missing(a, why);
     if (q->is_signed && why == NULL) {
         q->signature = info;
         return spa_proven(a, reply, permitted);

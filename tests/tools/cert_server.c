@@ -12,7 +12,8 @@
  * key; second FILE: and then wants this one besides; password TEXT: or then wants this one. options
  * TEXT: what all of them accept with. no-environment yes. forward yes: the four handlers of
  * forwardings are there, and forward. signatures LIST, ca-signatures LIST, wall
- * SECONDS.
+ * SECONDS. touch-required yes, verify-required yes: of all security keys. rsa-bits NUMBER: the
+ * fewest.
  */
 #include <sallyport.h>
 #include <signal.h>
@@ -40,6 +41,9 @@ typedef struct settings {
     const char *signatures;
     const char *ca_signatures;
     const char *wall;
+    const char *touch_required;
+    const char *verify_required;
+    const char *rsa_bits;
 } settings;
 
 static settings s;
@@ -176,6 +180,14 @@ static void tell_login(sp_conn *conn, const char *name)
         (void)snprintf(label, sizeof label, "certificate:%s", permissions[i]);
         event_bool(&e, label, sp_conn_check_certificate_permission(conn, permissions[i]));
     }
+    sp_signature_info info = {SP_SIGNATURE_INFO_INIT};
+    if (sp_conn_get_signature_info(conn, &info)) {
+        event_bool(&e, "security_key", info.security_key);
+        event_bool(&e, "touched", info.touched);
+        event_bool(&e, "verified", info.verified);
+        event_bool(&e, "webauthn", info.webauthn);
+        event_number(&e, "counter", info.counter);
+    }
     const sp_cert *certificate = sp_conn_certificate(conn);
     if (certificate != NULL) {
         event_text(&e, "key_id", sp_cert_key_id(certificate));
@@ -256,6 +268,8 @@ static sp_answer validate_public_key(sp_conn *conn, sp_auth *auth, const char *u
     bool first = sp_conn_methods_done(conn) == 0;
 
     say("question", "public_key", username);
+    if (sp_key_is_security_key(key))
+        say("security_key", "application", sp_key_application(key));
     if (known_key != NULL && first && sp_key_equal(key, known_key))
         return grant(auth, second_key != NULL || s.password != NULL);
     if (second_key != NULL && !first && sp_key_equal(key, second_key))
@@ -483,6 +497,9 @@ static void arguments(int argc, char **argv)
         {"--signatures", &s.signatures},
         {"--ca-signatures", &s.ca_signatures},
         {"--wall", &s.wall},
+        {"--touch-required", &s.touch_required},
+        {"--verify-required", &s.verify_required},
+        {"--rsa-bits", &s.rsa_bits},
     };
 
     for (int i = 1; i < argc; i += 2) {
@@ -513,6 +530,9 @@ static void fill_options(sp_server_options *o, sp_key **host_key)
     o->protocol.signature_algorithms = s.signatures;
     o->protocol.ca_signature_algorithms = s.ca_signatures;
     o->protocol.wall_clock = s.wall != NULL ? wall_clock : NULL;
+    o->protocol.touch_required = s.touch_required != NULL;
+    o->protocol.verify_required = s.verify_required != NULL;
+    o->protocol.rsa_bits_min = s.rsa_bits != NULL ? (uint32_t)strtoul(s.rsa_bits, NULL, 10) : 0;
     o->protocol.log = on_log;
     o->protocol.log_level = SP_LOG_VERBOSE;
     o->authorized_client_keys = s.authorized != NULL ? load_authorized(s.authorized) : NULL;
