@@ -192,7 +192,7 @@ typedef struct sp_limits {
  * "cipher", "mac", "compression", "sig" (public key authentication), "ca-sig" (certificates'
  * signers). Thread: any. */
 SP_API const char *sp_default_algorithms(const char *kind);
-/* All that this build has, in the same form. */
+/* All that this build has, in the same form: those and what is experimental. */
 SP_API const char *sp_supported_algorithms(const char *kind);
 
 /* Compiled, immutable, counted options. Thread: any. */
