@@ -25,6 +25,11 @@ typedef enum sp_key_type {
     /* Security keys (FIDO authenticators; OpenSSH PROTOCOL.u2f): public keys only. */
     SP_KEY_SK_ED25519,
     SP_KEY_SK_ECDSA_P256,
+    /* Experimental: ML-DSA-44 and Ed25519 in one key, both of which must verify
+     * (draft-ietf-sshm-composite-sigs-00, OpenSSH 10.6). No default list of algorithms has it. */
+    SP_KEY_MLDSA44_ED25519,
+    /* The same by the name that OpenSSH 10.4 and 10.5 know it by. */
+    SP_KEY_MLDSA44_ED25519_DRAFT,
 } sp_key_type;
 
 /* Makes a new private key. `bits` matters for RSA only (0: 3072; else 2048 to 16384). Owned by the
@@ -56,7 +61,8 @@ SP_API int sp_key_save_private(const sp_key *key, const char *path, const char *
 
 typedef enum sp_private_format {
     SP_PRIVATE_OPENSSH = 0, /* OpenSSH PROTOCOL.key */
-    SP_PRIVATE_PKCS8,       /* RFC 5958; with a passphrase PBES2: AES-256-CBC, PBKDF2 (RFC 8018) */
+    /* RFC 5958; with a passphrase PBES2: AES-256-CBC, PBKDF2 (RFC 8018). Not for ML-DSA-44. */
+    SP_PRIVATE_PKCS8,
 } sp_private_format;
 
 /* How to write a private key. What may be zero has the default that its comment gives. */
@@ -73,7 +79,8 @@ typedef struct sp_private_options {
 
 /* Writes a private key as text, without a NUL. `options` NULL: OpenSSH format, not encrypted.
  * `*length` is the room in and the size out; the caller wipes the text. Errors: SP_EINVAL (no
- * private key, empty passphrase), SP_ENOTSUP (cipher, rounds), SP_ELIMIT (room), SP_ENOMEM,
+ * private key, empty passphrase), SP_ENOTSUP (cipher, rounds, a format that has no such keys),
+ * SP_ELIMIT (room), SP_ENOMEM,
  * SP_ECRYPTO. Thread: any. */
 #define SP_PRIVATE_MAX 65536
 SP_API int sp_key_format_private(const sp_key *key, const sp_private_options *options, char *out,
@@ -104,7 +111,8 @@ SP_API bool sp_key_is_security_key(const sp_key *key);
 SP_API const char *sp_key_application(const sp_key *key);
 /* "ssh-ed25519", "ecdsa-sha2-nistp256", ..., "ssh-rsa". */
 SP_API const char *sp_key_type_name(const sp_key *key);
-/* As ssh-keygen -l has it: "ED25519", "ECDSA", "RSA", "ED448", "ED25519-SK", "ECDSA-SK". */
+/* As ssh-keygen -l has it: "ED25519", "ECDSA", "RSA", "ED448", "ED25519-SK", "ECDSA-SK",
+ * "MLDSA44-ED25519". */
 SP_API const char *sp_key_short_name(const sp_key *key);
 SP_API unsigned sp_key_bits(const sp_key *key);
 SP_API bool sp_key_is_private(const sp_key *key);
@@ -150,7 +158,7 @@ SP_API int sp_key_format_public(const sp_key *key, const char *comment, char *ou
 /* Signs `data` with a private key. `algorithm` is a signature algorithm's name ("rsa-sha2-256") and
  * must fit the key. `*length` is the room in and the size of the signature blob (RFC 4253 6.6) out.
  * Errors: SP_EINVAL, SP_ENOTSUP, SP_ELIMIT (room), SP_ECRYPTO. Thread: any. */
-#define SP_SIGNATURE_MAX 2200
+#define SP_SIGNATURE_MAX 2600
 SP_API int sp_key_sign(const sp_key *key, const char *algorithm, const void *data,
                        size_t data_length, uint8_t *signature, size_t *length);
 

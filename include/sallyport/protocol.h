@@ -209,7 +209,8 @@ typedef struct sp_limits {
  * Thread: any. */
 SP_API const char *sp_default_algorithms(const char *kind); /* those of "modern" */
 SP_API const char *sp_preset_algorithms(const char *preset, const char *kind);
-/* All that this build has, in the same form. */
+/* All that this build has, in the same form: also what is experimental, which no preset has and
+ * only its full name asks for. */
 SP_API const char *sp_supported_algorithms(const char *kind);
 /* What a list of sp_protocol_options stands for with this preset. SP_EINVAL: an unknown name, or
  * nothing is left; SP_ELIMIT: `out` (`size` bytes with the NUL; 2048 are plenty) is too small;

@@ -173,6 +173,10 @@ bool spc_pkey_from_eddsa(spc_pkey **out, const spb_env *env, sp_key_type type,
 /* ecdsa: uncompressed point (checked to be on the curve); scalar or empty. */
 bool spc_pkey_from_ecdsa(spc_pkey **out, const spb_env *env, sp_key_type type, spb_span point,
                          spb_span scalar) SPC_MUST_CHECK;
+/* ML-DSA-44 with Ed25519, experimental: both public keys one behind the other (1312 and 32 bytes);
+ * both seeds (32 and 32) or empty. */
+bool spc_pkey_from_composite(spc_pkey **out, const spb_env *env, sp_key_type type,
+                             spb_span public_key, spb_span seeds) SPC_MUST_CHECK;
 /* rsa: n, e; private: d, iqmp, p, q, or all empty. Sizes are checked before arithmetic: n 2048 to
  * 16384 bits, e odd, at least 3, at most 64 bits. */
 bool spc_pkey_from_rsa(spc_pkey **out, const spb_env *env, spb_span n, spb_span e, spb_span d,
@@ -184,14 +188,15 @@ int spc_pkey_from_pem(spc_pkey **out, const spb_env *env, spb_span text,
 bool spc_pkey_to_pkcs8(const spc_pkey *k, const char *passphrase, spb_buffer *out) SPC_MUST_CHECK;
 sp_key_type spc_pkey_type(const spc_pkey *k);
 unsigned spc_pkey_bits(const spc_pkey *k);
-/* Numbers of a key for its SSH form. ed25519, ed448: "pub", "seed"; ecdsa: "point", "scalar"; rsa:
- * "n", "e", "d", "iqmp", "p", "q". Appends the bare big-endian bytes (a secret buffer for private
- * ones).
+/* Numbers of a key for its SSH form. ed25519, ed448: "pub", "seed"; composite: "pub", "seeds";
+ * ecdsa: "point", "scalar"; rsa: "n", "e", "d", "iqmp", "p", "q". Appends the bare big-endian bytes
+ * (a secret buffer for private ones).
  */
 bool spc_pkey_get(const spc_pkey *k, const char *what, spb_buffer *out) SPC_MUST_CHECK;
 
-/* The raw inner signature: ed25519 64 bytes, ed448 114; rsa PKCS#1 v1.5, padded to the modulus;
- * ecdsa as mpint r, mpint s (RFC 5656 3.1.2). An RSA signature is verified before it is given out.
+/* The raw inner signature: composite 2484 bytes; ed25519 64 bytes, ed448 114; rsa PKCS#1 v1.5,
+ * padded to the modulus; ecdsa as mpint r, mpint s (RFC 5656 3.1.2). An RSA signature is verified
+ * before it is given out.
  */
 bool spc_sign(const spc_pkey *k, const spc_signature *alg, spb_span data,
               spb_buffer *out) SPC_MUST_CHECK;

@@ -1,5 +1,6 @@
 /* Keys of libcrypto: taking one over, making one, and reading its numbers. */
 #include "crypto/pkey.h"
+#include "crypto/composite.h"
 #include "crypto/fault.h"
 
 #include <openssl/bn.h>
@@ -127,6 +128,7 @@ void spc_pkey_free(spc_pkey *k)
     if (k == NULL)
         return;
     EVP_PKEY_free(k->pkey); /* wipes the private part */
+    spc_composite_free(k->composite);
     spb_free(k->env, k);
 }
 
@@ -150,6 +152,8 @@ bool spc_pkey_generate(spc_pkey **out, const spb_env *env, sp_key_type type, uns
     bool good;
 
     *out = NULL;
+    if (spc_is_composite(type))
+        return spc_composite_generate(out, env, type);
     if (bits == 0)
         bits = RSA_BITS_DEFAULT;
     if (f == NULL || (type == SP_KEY_RSA && (bits < SPC_RSA_BITS_MIN || bits > SPC_RSA_BITS_MAX)))
@@ -245,6 +249,8 @@ bool spc_pkey_get(const spc_pkey *k, const char *what, spb_buffer *out)
 {
     bool good;
 
+    if (k->composite != NULL)
+        return spc_composite_get(k->composite, what, out);
     ERR_set_mark();
     if (spc_eddsa_of(k->type) != NULL)
         good = get_eddsa(k, what, out);

@@ -9,11 +9,14 @@
 #define SPC_RSA_BITS_MIN 2048u
 #define SPC_RSA_BITS_MAX 16384u
 
+typedef struct spc_composite spc_composite;
+
 struct spc_pkey {
     const spb_env *env;
-    EVP_PKEY *pkey;
+    EVP_PKEY *pkey; /* NULL: a composite */
     sp_key_type type;
     unsigned bits;
+    spc_composite *composite; /* else NULL; see composite.h */
 };
 
 /* Takes a key of libcrypto's over, whatever happens: checks type, curve and sizes. SP_ENOTSUP for

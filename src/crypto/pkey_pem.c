@@ -93,7 +93,8 @@ bool spc_pkey_to_pkcs8(const spc_pkey *k, const char *passphrase, spb_buffer *ou
     char *text = NULL;
     long length = 0;
 
-    if (passphrase != NULL && strlen(passphrase) > PEM_BUFSIZE)
+    /* Of a composite it has no form that OpenSSH reads. */
+    if (k->pkey == NULL || (passphrase != NULL && strlen(passphrase) > PEM_BUFSIZE))
         return false;
     ERR_set_mark();
     bool good = SPC_TRY((bio = BIO_new(BIO_s_secmem())) != NULL) && write_pem(k, passphrase, bio) &&

@@ -1,5 +1,6 @@
 /* Signing, and the table of signature algorithms (RFC 8709, RFC 5656 3.1.2, RFC 8332,
- * OpenSSH PROTOCOL.u2f). SHA-1 signatures do not exist here. */
+ * OpenSSH PROTOCOL.u2f, draft-ietf-sshm-composite-sigs). SHA-1 signatures do not exist here. */
+#include "crypto/composite.h"
 #include "crypto/fault.h"
 #include "crypto/pkey.h"
 
@@ -25,6 +26,9 @@ static const struct signature_row {
     {{"sk-ssh-ed25519@openssh.com", SP_KEY_SK_ED25519}, NULL},
     {{"sk-ecdsa-sha2-nistp256@openssh.com", SP_KEY_SK_ECDSA_P256}, NULL},
     {{"webauthn-sk-ecdsa-sha2-nistp256@openssh.com", SP_KEY_SK_ECDSA_P256}, NULL},
+    /* Experimental: composite.c signs and verifies them. */
+    {{"ssh-mldsa44-ed25519", SP_KEY_MLDSA44_ED25519}, NULL},
+    {{"ssh-mldsa44-ed25519@openssh.com", SP_KEY_MLDSA44_ED25519_DRAFT}, NULL},
 };
 
 const spc_signature *spc_signature_at(size_t index)
@@ -90,6 +94,8 @@ bool spc_sign(const spc_pkey *k, const spc_signature *alg, spb_span data, spb_bu
     size_t length = sizeof raw;
     bool good = k->type == alg->key_type;
 
+    if (k->composite != NULL)
+        return good && spc_composite_sign(k->composite, data, out);
     ERR_set_mark();
     good = good && sign_raw(k, alg, data, raw, &length) && length <= sizeof raw;
     if (good && k->type == SP_KEY_RSA) {

@@ -1,5 +1,6 @@
 /* Checking signatures. Zero means no: true comes only from libcrypto's 1 for a signature of exactly
  * the algorithm's length and encoding. */
+#include "crypto/composite.h"
 #include "crypto/fault.h"
 #include "crypto/pkey.h"
 
@@ -59,6 +60,8 @@ bool spc_verify(const spc_pkey *k, const spc_signature *alg, spb_span data, spb_
 
     if (k->type != alg->key_type)
         return false;
+    if (k->composite != NULL)
+        return spc_composite_verify(k->composite, data, signature);
     ERR_set_mark();
     if (spc_eddsa_of(k->type) != NULL) {
         good = signature.length == spc_eddsa_of(k->type)->signature &&

@@ -1,6 +1,6 @@
 /* Public key blobs, read and written (RFC 4253 6.6, RFC 5656 3.1, RFC 8709 4,
- * OpenSSH PROTOCOL.u2f). A blob that is read must be in the one canonical form, so that equal keys
- * have equal blobs. */
+ * OpenSSH PROTOCOL.u2f, draft-ietf-sshm-composite-sigs). A blob that is read must be in the one
+ * canonical form, so that equal keys have equal blobs. */
 #include "key/key_internal.h"
 
 #include <string.h>
@@ -29,6 +29,15 @@ static int read_ecdsa(spb_reader *r, sp_key_type type, spc_pkey **pkey)
                    spc_pkey_from_ecdsa(pkey, spk_env(), type, point, none)
                ? 0
                : SP_EFORMAT;
+}
+
+static int read_composite(spb_reader *r, sp_key_type type, spc_pkey **pkey)
+{
+    spb_span points = spr_string(r);
+    const spb_span none = {NULL, 0};
+
+    return spr_ok(r) && spc_pkey_from_composite(pkey, spk_env(), type, points, none) ? 0
+                                                                                     : SP_EFORMAT;
 }
 
 static int read_rsa(spb_reader *r, spc_pkey **pkey)
@@ -76,6 +85,8 @@ int sp_key_from_blob(sp_key **key, const void *blob, size_t length)
         return read_security_key(&r, type, key);
     if (type == SP_KEY_ED25519 || type == SP_KEY_ED448)
         result = read_eddsa(&r, type, &pkey);
+    else if (spk_is_composite(type))
+        result = read_composite(&r, type, &pkey);
     else if (type == SP_KEY_RSA)
         result = read_rsa(&r, &pkey);
     else
@@ -111,6 +122,8 @@ bool spk_write_blob(const spc_pkey *pkey, sp_key_type type, const char *applicat
     switch (spc_pkey_type(pkey)) {
     case SP_KEY_ED25519:
     case SP_KEY_ED448:
+    case SP_KEY_MLDSA44_ED25519:
+    case SP_KEY_MLDSA44_ED25519_DRAFT:
         good = spk_write_part(pkey, "pub", false, out);
         break;
     case SP_KEY_RSA:

@@ -17,6 +17,8 @@ static const spk_cert_name cert_names[] = {
     {"ssh-ed448-cert-v01@openssh.com", SP_KEY_ED448, 1},
     {"sk-ssh-ed25519-cert-v01@openssh.com", SP_KEY_SK_ED25519, 2},
     {"sk-ecdsa-sha2-nistp256-cert-v01@openssh.com", SP_KEY_SK_ECDSA_P256, 3},
+    {"ssh-mldsa44-ed25519-cert", SP_KEY_MLDSA44_ED25519, 1},
+    {"ssh-mldsa44-ed25519-cert-v01@openssh.com", SP_KEY_MLDSA44_ED25519_DRAFT, 1},
 };
 
 static const spk_cert_name *find_name(spb_span name)

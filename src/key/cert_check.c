@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define CERT_SUFFIX "-cert-v01@openssh.com"
+#define COMPOSITE_CERT "ssh-mldsa44-ed25519-cert" /* without it: OpenSSH 10.6 */
 
 /* By signature, in no order. */
 static const struct algorithm {
@@ -22,6 +23,8 @@ static const struct algorithm {
     {"sk-ssh-ed25519@openssh.com", "sk-ssh-ed25519" CERT_SUFFIX},
     {"sk-ecdsa-sha2-nistp256@openssh.com", "sk-ecdsa-sha2-nistp256" CERT_SUFFIX},
     {"webauthn-sk-ecdsa-sha2-nistp256@openssh.com", "webauthn-sk-ecdsa-sha2-nistp256" CERT_SUFFIX},
+    {"ssh-mldsa44-ed25519", COMPOSITE_CERT},
+    {"ssh-mldsa44-ed25519@openssh.com", "ssh-mldsa44-ed25519" CERT_SUFFIX},
 };
 #define ALGORITHM_COUNT (sizeof algorithms / sizeof algorithms[0])
 
@@ -47,8 +50,9 @@ bool spk_cert_named(spb_span name)
 {
     size_t length = strlen(CERT_SUFFIX);
 
-    return name.length > length &&
-           memcmp(name.data + name.length - length, CERT_SUFFIX, length) == 0;
+    return spb_span_is(name, COMPOSITE_CERT) ||
+           (name.length > length &&
+            memcmp(name.data + name.length - length, CERT_SUFFIX, length) == 0);
 }
 
 static bool has_principal(const sp_cert *cert, const char *name)

@@ -131,6 +131,9 @@ static const char *short_name(sp_key_type type)
         return "ED25519-SK";
     case SP_KEY_SK_ECDSA_P256:
         return "ECDSA-SK";
+    case SP_KEY_MLDSA44_ED25519:
+    case SP_KEY_MLDSA44_ED25519_DRAFT:
+        return "MLDSA44-ED25519";
     case SP_KEY_NONE:
         break;
     }
@@ -142,12 +145,18 @@ const char *sp_key_short_name(const sp_key *key)
     return short_name(key->type);
 }
 
+/* Without the bits where there is no room for them. One name loses its bracket even so, as for
+ * ssh-keygen. */
 static void title_of(const sp_key *key, char title[FIELD_COLUMNS])
 {
     const char *name = short_name(key->type);
+    char whole[64];
+    int length = snprintf(whole, sizeof whole, "[%s %u]", name, sp_key_bits(key));
 
-    if (snprintf(title, FIELD_COLUMNS, "[%s %u]", name, sp_key_bits(key)) >= FIELD_COLUMNS)
-        (void)snprintf(title, FIELD_COLUMNS, "[%s]", name);
+    if (length >= FIELD_COLUMNS)
+        length = snprintf(whole, sizeof whole, "[%s]", name);
+    whole[length < FIELD_COLUMNS ? length : FIELD_COLUMNS - 1] = '\0';
+    memcpy(title, whole, strlen(whole) + 1);
 }
 
 int sp_key_randomart(const sp_key *key, sp_fingerprint_hash hash, char out[SP_RANDOMART_SIZE])

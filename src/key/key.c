@@ -17,6 +17,8 @@ static const struct {
     {SP_KEY_ED448, "ssh-ed448", NULL},
     {SP_KEY_SK_ED25519, "sk-ssh-ed25519@openssh.com", NULL},
     {SP_KEY_SK_ECDSA_P256, "sk-ecdsa-sha2-nistp256@openssh.com", "nistp256"},
+    {SP_KEY_MLDSA44_ED25519, "ssh-mldsa44-ed25519", NULL},
+    {SP_KEY_MLDSA44_ED25519_DRAFT, "ssh-mldsa44-ed25519@openssh.com", NULL},
 };
 #define TYPE_COUNT (sizeof types / sizeof types[0])
 
@@ -72,6 +74,11 @@ sp_key_type spk_type_find(spb_span name)
             return types[i].type;
     }
     return SP_KEY_NONE;
+}
+
+bool spk_is_composite(sp_key_type type)
+{
+    return type == SP_KEY_MLDSA44_ED25519 || type == SP_KEY_MLDSA44_ED25519_DRAFT;
 }
 
 /* Takes over `pkey` and `application` whatever happens. */

@@ -35,6 +35,9 @@ bool spk_revoked_blob_good(spb_span blob)
         return spr_string(&r).length == 32 && spr_done(&r);
     case SP_KEY_ED448:
         return spr_string(&r).length == 57 && spr_done(&r);
+    case SP_KEY_MLDSA44_ED25519:
+    case SP_KEY_MLDSA44_ED25519_DRAFT:
+        return spr_string(&r).length == 1312 + 32 && spr_done(&r);
     case SP_KEY_SK_ED25519:
         return spr_string(&r).length == 32 && spr_string(&r).length > 0 && spr_done(&r);
     case SP_KEY_RSA:

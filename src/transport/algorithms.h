@@ -29,6 +29,8 @@ bool spt_preset_find(const char *name, spt_preset *preset);
 const char *spt_preset_list(spt_preset preset, spt_kind kind);
 /* All that this build has. */
 const char *spt_supported_list(spt_kind kind);
+/* Those of it that no pattern means. Never NULL. */
+const char *spt_by_name_only(spt_kind kind);
 
 /* lists.c */
 const char *spt_kind_noun(spt_kind kind); /* for messages: "cipher" */

@@ -74,6 +74,23 @@ static bool matches_any(const char *patterns, spb_span name)
     return false;
 }
 
+static bool same(spb_span a, spb_span b)
+{
+    return a.length == b.length && memcmp(a.data, b.data, a.length) == 0;
+}
+
+static bool asks_for(spt_kind kind, spb_span pattern, spb_span name)
+{
+    spb_span rest = spb_span_of(spt_by_name_only(kind));
+    spb_span one;
+
+    while (spb_name_next(&rest, &one)) {
+        if (same(one, name))
+            return same(pattern, name);
+    }
+    return matches(pattern, name);
+}
+
 /* ---- building ---- */
 
 typedef struct building {
@@ -91,7 +108,7 @@ static void append(const building *b, spb_span name)
     spb_span one;
 
     while (sofar.data != NULL && spb_name_next(&sofar, &one)) {
-        if (one.length == name.length && memcmp(one.data, name.data, name.length) == 0)
+        if (same(one, name))
             return;
     }
     if (out->length > b->start)
@@ -123,7 +140,7 @@ static int append_matching(const building *b, const char *patterns)
         spb_span have = spb_span_of(spt_supported_list(b->kind));
         bool any = false;
         while (spb_name_next(&have, &name)) {
-            if (matches(pattern, name)) {
+            if (asks_for(b->kind, pattern, name)) {
                 append(b, name);
                 any = true;
             }

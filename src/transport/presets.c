@@ -86,8 +86,34 @@ const char *spt_preset_list(spt_preset preset, spt_kind kind)
     return lists[kind][preset];
 }
 
+/* Beside the presets, by full name only: what is experimental (docs/design/mldsa.md), and
+ * compression before login. */
+#define MLDSA_CA "ssh-mldsa44-ed25519,ssh-mldsa44-ed25519@openssh.com"
+#define MLDSA_KEYS "ssh-mldsa44-ed25519-cert," CERT("ssh-mldsa44-ed25519") MLDSA_CA
+
+static const char *const by_name_only[SPT_KIND_COUNT] = {
+    [SPT_KIND_KEY] = MLDSA_KEYS,
+    [SPT_KIND_COMPRESSION] = "zlib",
+    [SPT_KIND_SIG] = MLDSA_KEYS,
+    [SPT_KIND_CA_SIG] = MLDSA_CA,
+};
+
+const char *spt_by_name_only(spt_kind kind)
+{
+    return by_name_only[kind] != NULL ? by_name_only[kind] : "";
+}
+
 /* The compatible preset has all that is fit for any use; the tables of src/crypto have no more. */
 const char *spt_supported_list(spt_kind kind)
 {
-    return kind == SPT_KIND_COMPRESSION ? COMPRESSIONS ",zlib" : lists[kind][SPT_COMPATIBLE];
+    static const char *const supported[SPT_KIND_COUNT] = {
+        [SPT_KIND_KEX] = KEX_COMPATIBLE,
+        [SPT_KIND_KEY] = HOST_KEYS_MODERN "," MLDSA_KEYS,
+        [SPT_KIND_CIPHER] = CIPHERS_MODERN,
+        [SPT_KIND_MAC] = MACS_COMPATIBLE,
+        [SPT_KIND_COMPRESSION] = COMPRESSIONS ",zlib",
+        [SPT_KIND_SIG] = USER_KEYS_MODERN "," MLDSA_KEYS,
+        [SPT_KIND_CA_SIG] = CA_MODERN "," MLDSA_CA,
+    };
+    return supported[kind];
 }

@@ -9,7 +9,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define ALGORITHMS 9
+#define ALGORITHMS 10
 
 static spb_env env;
 static sp_key *keys[ALGORITHMS];
@@ -24,6 +24,7 @@ static const struct algorithm {
     {"ecdsa-sha2-nistp521", SP_KEY_ECDSA_P521, SP_KEY_ECDSA_P521},
     {"rsa-sha2-256", SP_KEY_RSA, SP_KEY_RSA},
     {"rsa-sha2-512", SP_KEY_RSA, SP_KEY_RSA},
+    {"ssh-mldsa44-ed25519", SP_KEY_MLDSA44_ED25519, SP_KEY_MLDSA44_ED25519},
     {"sk-ssh-ed25519@openssh.com", SP_KEY_SK_ED25519, SP_KEY_ED25519},
     {"sk-ecdsa-sha2-nistp256@openssh.com", SP_KEY_SK_ECDSA_P256, SP_KEY_ECDSA_P256},
     {"webauthn-sk-ecdsa-sha2-nistp256@openssh.com", SP_KEY_SK_ECDSA_P256, SP_KEY_ECDSA_P256},

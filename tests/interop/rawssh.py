@@ -323,14 +323,17 @@ class Raw:
             + string(server_public)
             + shared
         ).digest()
+        self.check_host_key(host_key, signature, digest)
+        if self.session_id is None:
+            self.session_id = digest
+        self.secret, self.digest = shared, digest
+
+    def check_host_key(self, host_key, signature, digest):
         key = Reader(host_key)
         assert key.text() == "ssh-ed25519"
         blob = Reader(signature)
         assert blob.text() == "ssh-ed25519"
         Ed25519PublicKey.from_public_bytes(key.string()).verify(blob.string(), digest)
-        if self.session_id is None:
-            self.session_id = digest
-        self.secret, self.digest = shared, digest
 
     def derive(self, letter, length):
         base = self.secret + self.digest

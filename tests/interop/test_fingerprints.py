@@ -67,15 +67,9 @@ def test_clients_key_in_the_log(serve, tmp_path, hash_):
 def test_token_of_commands(serve, tmp_path):
     """%f of AuthorizedKeysCommand, as sshd fills it in."""
     path = tmp_path / "id"
-    seen = tmp_path / "seen"
     keygen("-q", "-t", "ed25519", "-N", "", "-f", path)
-    script = tmp_path / "command"
-    script.write_text(f"#!/bin/sh\necho \"$1\" > {seen}\ncat {path}.pub\n")
-    script.chmod(0o755)
-    server = serve("AuthorizedKeysFile=none", f"AuthorizedKeysCommand={script} %f",
+    server = serve("AuthorizedKeysFile=none",
+                   "AuthorizedKeysCommand=/usr/bin/echo 'command=\"echo %f\" %t %k'",
                    f"AuthorizedKeysCommandUser={USER}", "FingerprintHash=md5")
-    result = server.ssh("true", more=["-i", path, "-o", "IdentitiesOnly=yes"])
-    if result.returncode != 0 and "Unsafe" in server.err.read_text():
-        pytest.skip("the script's folder is not safe enough for the command")
-    assert result.returncode == 0, (result, server.err.read_text())
-    assert seen.read_text().strip() == keygen("-l", "-E", "md5", "-f", path).split()[1]
+    result = server.ssh("x", more=["-i", path, "-o", "IdentitiesOnly=yes"])
+    assert result.stdout.strip() == keygen("-l", "-E", "md5", "-f", path).split()[1], result

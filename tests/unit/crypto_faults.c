@@ -5,6 +5,7 @@
 #define SP_FAULT_INJECTION
 
 #include "crypto/base64.c"
+#include "crypto/composite.c"
 #include "crypto/fetch.c"
 #include "crypto/file_cipher.c"
 #include "crypto/hash.c"
@@ -100,9 +101,9 @@ typedef struct operation {
 
 static const spb_span message = {(const uint8_t *)"a message", 9};
 static const spb_span nothing;
-enum { KEYS = 6, LAST = KEYS - 1 };
+enum { KEYS = 7, LAST = KEYS - 1 };
 static spc_pkey *keys[KEYS];
-static spb_buffer points[3], made[KEYS + 1], pem;
+static spb_buffer points[3], made[16], pem;
 static uint8_t secrets[80];
 
 static bool run_hash(void *arg)
@@ -163,9 +164,13 @@ static bool run_copy(void *arg)
     static const char *const rsa[6] = {"n", "e", "d", "iqmp", "p", "q"};
     static const char *const ecdsa[2] = {"point", "scalar"};
     static const char *const eddsa[2] = {"pub", "seed"};
+    static const char *const composite[2] = {"pub", "seeds"};
     const spc_pkey *from = arg;
     bool is_eddsa = from->type == SP_KEY_ED25519 || from->type == SP_KEY_ED448;
-    const char *const *names = from->type == SP_KEY_RSA ? rsa : is_eddsa ? eddsa : ecdsa;
+    const char *const *names = from->type == SP_KEY_RSA  ? rsa
+                               : is_eddsa                ? eddsa
+                               : from->composite != NULL ? composite
+                                                         : ecdsa;
     size_t count = from->type == SP_KEY_RSA ? 6 : 2;
     spb_buffer b[6];
     spc_pkey *k = NULL;
@@ -181,6 +186,8 @@ static bool run_copy(void *arg)
         good = spc_pkey_from_rsa(&k, &env, PART(0), PART(1), PART(2), PART(3), PART(4), PART(5));
     else if (good && is_eddsa)
         good = spc_pkey_from_eddsa(&k, &env, from->type, PART(0), PART(1));
+    else if (good && from->composite != NULL)
+        good = spc_pkey_from_composite(&k, &env, from->type, PART(0), PART(1));
     else if (good)
         good = spc_pkey_from_ecdsa(&k, &env, from->type, PART(0), PART(1));
     assert_int_equal(good, k != NULL);
@@ -346,7 +353,7 @@ static bool run_fetch(void *arg)
     return good;
 }
 
-static operation operations[120];
+static operation operations[140];
 static size_t operation_count;
 static pair pairs[32];
 
@@ -358,8 +365,9 @@ static void add(const char *name, bool (*run)(void *), const void *arg)
 static int prepare(void **unused)
 {
     (void)unused;
-    static const sp_key_type types[KEYS] = {SP_KEY_ED25519,    SP_KEY_ECDSA_P256, SP_KEY_ECDSA_P384,
-                                            SP_KEY_ECDSA_P521, SP_KEY_ED448,      SP_KEY_RSA};
+    static const sp_key_type types[KEYS] = {
+        SP_KEY_ED25519, SP_KEY_ECDSA_P256,      SP_KEY_ECDSA_P384, SP_KEY_ECDSA_P521,
+        SP_KEY_ED448,   SP_KEY_MLDSA44_ED25519, SP_KEY_RSA};
     const sp_allocator allocator = {NULL, our_malloc, our_realloc, our_free};
     spb_env_init(&env, &allocator);
     add("hash", run_hash, NULL);
@@ -378,8 +386,8 @@ static int prepare(void **unused)
     }
     BIO *bio = BIO_new(BIO_s_mem());
     char *text;
-    assert_int_equal(PEM_write_bio_PKCS8PrivateKey(bio, keys[LAST]->pkey, NULL, NULL, 0, NULL, NULL),
-                     1);
+    assert_int_equal(
+        PEM_write_bio_PKCS8PrivateKey(bio, keys[LAST]->pkey, NULL, NULL, 0, NULL, NULL), 1);
     long length = BIO_get_mem_data(bio, &text);
     spb_buffer_init(&pem, &env, 8192);
     spw_bytes(&pem, text, (size_t)length);
