@@ -128,7 +128,8 @@ class Round:
 
     def events(self):
         with self.server.out.condition:
-            return [e for e in self.server.out.items if e.get("event") == "transfer"]
+            return [e for e in self.server.out.items
+                    if e.get("event") == "transfer" and e["path"] != "/marker"]
 
     def whole(self, path):
         """Is the copy of a file complete?"""
@@ -139,10 +140,23 @@ class Round:
         origin = self.local / path.lstrip("/") if self.what == "tree put" else self.source
         return there.exists() and digest(there) == digest(origin)
 
+    def small_login(self):
+        """One that leaves nothing but its event, which comes behind all that were before."""
+        (self.local / "marker").write_text("marker")
+        run(["sftp", *SSH_OPTIONS, "-q", "-P", self.server.port, "-b", "-", "user@127.0.0.1"],
+            f"put {self.local}/marker marker\nrm marker\n")
+        self.server.wait("transfer", path="/marker", by_client=True)
+        (self.local / "marker").unlink()
+
     def check(self, status):
         killed = self.server.process.poll() is not None
-        if not killed:
+        if killed:
+            self.server.finish(lambda: None)
+        else:
             self.server_is_clean()
+            self.small_login()
+        told = [(e["path"], e["read"] + e["written"], e["whole"]) for e in self.events()]
+        print(f"after {self.point} bytes: status {status}, {told[-3:]}")
         for event in self.events():
             if event["by_client"] or event["whole"]:
                 assert self.whole(event["path"]), event
@@ -156,7 +170,6 @@ class Round:
             str(path.relative_to(self.local)) for path in self.local.rglob("*")}
         assert {str(path.relative_to(self.root)) for path in self.root.rglob("*")} <= expected
         if killed:
-            self.server.finish(lambda: None)
             self.server = TransferServer(self.root, KEEPALIVE)
             self.before = handles(self.server)
 
@@ -177,10 +190,7 @@ def test_killed(tmp_path, source, case, number):
     chance = random.Random(f"{SEED} {what} {fault} {number}")
     one = Round(tmp_path, source, what, fault, chance)
     try:
-        status = one.transfer()
-        told = [(e["path"], e["read"] + e["written"], e["whole"]) for e in one.events()]
-        print(f"after {one.point} bytes: status {status}, {told[-3:]}")
-        one.check(status)
+        one.check(one.transfer())
         one.next_login()
     finally:
         if one.process.poll() is None:
