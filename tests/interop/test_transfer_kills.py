@@ -4,7 +4,6 @@ complete, by the client or in the log; no handle is open and nothing lies about;
 works. SALLYPORT_HEAVY=1 (tests/run --heavy): 100 times in place of 12. SALLYPORT_SEED: which
 points."""
 
-import hashlib
 import os
 import random
 import signal
@@ -15,6 +14,7 @@ import pytest
 
 from cutting_relay import CuttingRelay
 from servers import PATIENCE
+from test_sftp import digest
 from transfer_clients import SSH_OPTIONS, TransferServer, run
 
 HEAVY = os.environ.get("SALLYPORT_HEAVY") == "1"
@@ -35,10 +35,6 @@ def source(tmp_path_factory):
     path = tmp_path_factory.mktemp("kills") / "f"
     path.write_bytes(os.urandom(SIZE))
     return path
-
-
-def digest(path):
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def handles(server):
@@ -95,7 +91,9 @@ class Round:
     def transfer(self):
         """The client's exit status."""
         # About so many bytes pass; a little more, so that some transfers are done before.
-        self.point = self.chance.randrange(1, int(SIZE * 1.02))
+        # Silence before the login would be noticed late.
+        least = 20_000 if self.fault == "silent" else 1
+        self.point = self.chance.randrange(least, int(SIZE * 1.02))
         relay = CuttingRelay(self.server.port, self.point, self.act)
         words, text = self.words(relay.port)
         self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
