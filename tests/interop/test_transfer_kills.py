@@ -20,11 +20,10 @@ from transfer_clients import SSH_OPTIONS, TransferServer, run
 HEAVY = os.environ.get("SALLYPORT_HEAVY") == "1"
 SEED = int(os.environ.get("SALLYPORT_SEED", random.randrange(1 << 32)))
 SIZE = 6 << 20
-KEEPALIVE = "keepalive=300"  # milliseconds; how soon a silent network is noticed
-# Per client and direction: 5 * 4 * 5 = 100, or 12 in all
+KEEPALIVE = f"keepalive={int(5 * PATIENCE)}"  # milliseconds; three of them find a silent network
 CLIENTS = ("sftp put", "sftp get", "scp put", "scp get", "tree put")
 FAULTS = ("client", "server", "reset", "silent")
-ROUNDS = 5 if HEAVY else 1
+ROUNDS = 5 if HEAVY else 1  # of each client and fault: 100 in all
 CASES = [(c, f) for c in CLIENTS for f in FAULTS]
 if not HEAVY:  # each client, and each fault three times
     CASES = [(CLIENTS[i % 5], FAULTS[i % 4]) for i in range(12)]
