@@ -10,6 +10,7 @@ import stat
 import pytest
 
 import transfer_clients
+from test_sftp import digest
 from transfer_clients import ALL, Failed, ident, run
 
 HEAVY = os.environ.get("SALLYPORT_HEAVY") == "1"
@@ -67,14 +68,6 @@ def client(request, keys, tmp_path):
     shutil.rmtree(root, ignore_errors=True)
     if why is not None:
         pytest.skip("FUSE can't be used here: " + why)
-
-
-def digest(path):
-    value = hashlib.sha256()
-    with open(path, "rb") as file:
-        while piece := file.read(1 << 20):
-            value.update(piece)
-    return value.hexdigest()
 
 
 def kept(path, keeps):

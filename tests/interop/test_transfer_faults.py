@@ -2,24 +2,18 @@
 has its status and its words, exactly; and the files are as they were: nothing is half renamed, half
 made or half removed. Then some hundred ways out of the root, of which none leads out."""
 
-import asyncio
 import os
 import shutil
 import stat
 import subprocess
 import tempfile
 import threading
-import warnings
 from pathlib import Path
 
 import pytest
 
 from servers import PATIENCE, built
-from transfer_clients import SSH_OPTIONS, TransferServer, run
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    import asyncssh
+from transfer_clients import SSH_OPTIONS, TransferServer, asyncssh, run, with_asyncssh
 
 ROOT = os.geteuid() == 0
 NO_FILE = (2, "No such file")
@@ -53,13 +47,7 @@ def start():
 
 
 def with_client(server, work):
-    async def connected():
-        async with asyncssh.connect("127.0.0.1", server.port, username="user", known_hosts=None,
-                                    client_keys=None, config=None, agent_path=None) as there:
-            async with there.start_sftp_client() as client:
-                return await work(client)
-
-    return asyncio.run(asyncio.wait_for(connected(), PATIENCE * 5))
+    return with_asyncssh(server.port, work)
 
 
 async def said(what):
@@ -100,6 +88,15 @@ def scp(server, *arguments):
     """OpenSSH's, with the old protocol; "@PATH" is the server's."""
     where = [f"user@127.0.0.1:{a[1:]}" if a[0] == "@" else a for a in map(str, arguments)]
     return run(["scp", "-O", *SSH_OPTIONS, "-P", server.port, *where], ok=False)
+
+
+def expect_scp(server, root, attempts):
+    """The same for scp."""
+    before = snapshot(root)
+    for words, *arguments in attempts:
+        done = scp(server, *arguments)
+        assert done.returncode == 1 and words in done.stderr, (words, done)
+        assert snapshot(root) == before, words
 
 
 # ---- no room
@@ -255,16 +252,13 @@ def test_no_permission(as_nobody, root, tmp_path):
         ("size", lambda c: c.setstat("shown", attrs(size=0)), DENIED),
     ])
     (tmp_path / "f").write_text("text")
-    before = snapshot(root)
-    for words, arguments in (
-            ("scp: secret: Permission denied", ["@secret", tmp_path / "x"]),
-            ("scp: closed/f: Permission denied", ["@closed/f", tmp_path / "x"]),
-            ("scp: shown: Permission denied", [tmp_path / "f", "@shown"]),
-            ("scp: folder/f: Permission denied", [tmp_path / "f", "@folder"]),
-            ("scp: new: Permission denied", ["-r", tmp_path, "@new"])):
-        done = scp(as_nobody, *arguments)
-        assert done.returncode == 1 and words in done.stderr, (words, done)
-    assert snapshot(root) == before
+    expect_scp(as_nobody, root, [
+        ("scp: secret: Permission denied", "@secret", tmp_path / "x"),
+        ("scp: closed/f: Permission denied", "@closed/f", tmp_path / "x"),
+        ("scp: shown: Permission denied", tmp_path / "f", "@shown"),
+        ("scp: folder/f: Permission denied", tmp_path / "f", "@folder"),
+        ("scp: new: Permission denied", "-r", tmp_path, "@new"),
+    ])
     assert not (tmp_path / "x").exists()
 
 
@@ -301,16 +295,13 @@ def test_nothing_there(root, start, tmp_path):
         ]
     server = start(root)
     expect(server, root, attempts)
-    before = snapshot(root)
     (tmp_path / "f").write_text("text")
-    for words, arguments in (
-            ("scp: none: No such file or directory", ["@none", tmp_path / "x"]),
-            ("scp: no/such: No such file or directory", [tmp_path / "f", "@no/such"]),
-            ("scp: no/such: No such file or directory", ["-r", tmp_path, "@no/such"]),
-            ("scp: f/x: No such file or directory", [tmp_path / "f", "@f/x"])):
-        done = scp(server, *arguments)
-        assert done.returncode == 1 and words in done.stderr, (words, done)
-    assert snapshot(root) == before
+    expect_scp(server, root, [
+        ("scp: none: No such file or directory", "@none", tmp_path / "x"),
+        ("scp: no/such: No such file or directory", tmp_path / "f", "@no/such"),
+        ("scp: no/such: No such file or directory", "-r", tmp_path, "@no/such"),
+        ("scp: f/x: No such file or directory", tmp_path / "f", "@f/x"),
+    ])
 
 
 def test_something_there(root, start):

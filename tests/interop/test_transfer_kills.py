@@ -4,7 +4,6 @@ complete, by the client or in the log; no handle is open and nothing lies about;
 works. SALLYPORT_HEAVY=1 (tests/run --heavy): 100 times in place of 12. SALLYPORT_SEED: which
 points."""
 
-import hashlib
 import os
 import random
 import signal
@@ -15,16 +14,16 @@ import pytest
 
 from cutting_relay import CuttingRelay
 from servers import PATIENCE
+from test_sftp import digest
 from transfer_clients import SSH_OPTIONS, TransferServer, run
 
 HEAVY = os.environ.get("SALLYPORT_HEAVY") == "1"
 SEED = int(os.environ.get("SALLYPORT_SEED", random.randrange(1 << 32)))
 SIZE = 6 << 20
-KEEPALIVE = "keepalive=300"  # milliseconds; how soon a silent network is noticed
-# Per client and direction: 5 * 4 * 5 = 100, or 12 in all
+KEEPALIVE = f"keepalive={int(5 * PATIENCE)}"  # milliseconds; three of them find a silent network
 CLIENTS = ("sftp put", "sftp get", "scp put", "scp get", "tree put")
 FAULTS = ("client", "server", "reset", "silent")
-ROUNDS = 5 if HEAVY else 1
+ROUNDS = 5 if HEAVY else 1  # of each client and fault: 100 in all
 CASES = [(c, f) for c in CLIENTS for f in FAULTS]
 if not HEAVY:  # each client, and each fault three times
     CASES = [(CLIENTS[i % 5], FAULTS[i % 4]) for i in range(12)]
@@ -35,10 +34,6 @@ def source(tmp_path_factory):
     path = tmp_path_factory.mktemp("kills") / "f"
     path.write_bytes(os.urandom(SIZE))
     return path
-
-
-def digest(path):
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def handles(server):
@@ -95,7 +90,9 @@ class Round:
     def transfer(self):
         """The client's exit status."""
         # About so many bytes pass; a little more, so that some transfers are done before.
-        self.point = self.chance.randrange(1, int(SIZE * 1.02))
+        # Silence before the login would be noticed late.
+        least = 20_000 if self.fault == "silent" else 1
+        self.point = self.chance.randrange(least, int(SIZE * 1.02))
         relay = CuttingRelay(self.server.port, self.point, self.act)
         words, text = self.words(relay.port)
         self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
@@ -128,7 +125,8 @@ class Round:
 
     def events(self):
         with self.server.out.condition:
-            return [e for e in self.server.out.items if e.get("event") == "transfer"]
+            return [e for e in self.server.out.items
+                    if e.get("event") == "transfer" and e["path"] != "/marker"]
 
     def whole(self, path):
         """Is the copy of a file complete?"""
@@ -139,10 +137,23 @@ class Round:
         origin = self.local / path.lstrip("/") if self.what == "tree put" else self.source
         return there.exists() and digest(there) == digest(origin)
 
+    def small_login(self):
+        """One that leaves nothing but its event, which comes behind all that were before."""
+        (self.local / "marker").write_text("marker")
+        run(["sftp", *SSH_OPTIONS, "-q", "-P", self.server.port, "-b", "-", "user@127.0.0.1"],
+            f"put {self.local}/marker marker\nrm marker\n")
+        self.server.wait("transfer", path="/marker", by_client=True)
+        (self.local / "marker").unlink()
+
     def check(self, status):
         killed = self.server.process.poll() is not None
-        if not killed:
+        if killed:
+            self.server.finish(lambda: None)
+        else:
             self.server_is_clean()
+            self.small_login()
+        told = [(e["path"], e["read"] + e["written"], e["whole"]) for e in self.events()]
+        print(f"after {self.point} bytes: status {status}, {told[-3:]}")
         for event in self.events():
             if event["by_client"] or event["whole"]:
                 assert self.whole(event["path"]), event
@@ -156,7 +167,6 @@ class Round:
             str(path.relative_to(self.local)) for path in self.local.rglob("*")}
         assert {str(path.relative_to(self.root)) for path in self.root.rglob("*")} <= expected
         if killed:
-            self.server.finish(lambda: None)
             self.server = TransferServer(self.root, KEEPALIVE)
             self.before = handles(self.server)
 
@@ -177,10 +187,7 @@ def test_killed(tmp_path, source, case, number):
     chance = random.Random(f"{SEED} {what} {fault} {number}")
     one = Round(tmp_path, source, what, fault, chance)
     try:
-        status = one.transfer()
-        told = [(e["path"], e["read"] + e["written"], e["whole"]) for e in one.events()]
-        print(f"after {one.point} bytes: status {status}, {told[-3:]}")
-        one.check(status)
+        one.check(one.transfer())
         one.next_login()
     finally:
         if one.process.poll() is None:

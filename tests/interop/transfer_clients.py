@@ -62,6 +62,17 @@ def run(arguments, text=None, ok=True, **more):
     return done
 
 
+def with_asyncssh(port, work):
+    """What work(an SFTP client) returns."""
+    async def connected():
+        async with asyncssh.connect("127.0.0.1", port, username="user", known_hosts=None,
+                                    client_keys=None, config=None, agent_path=None) as there:
+            async with there.start_sftp_client() as client:
+                return await work(client)
+
+    return asyncio.run(asyncio.wait_for(connected(), max(MOST, PATIENCE * 5)))
+
+
 class Client:
     name = ""
     program = None  # that must be installed
@@ -395,13 +406,7 @@ class Asyncssh(Client):
     resumes = True
 
     def with_client(self, work):
-        async def connected():
-            async with asyncssh.connect("127.0.0.1", self.port, username="user", known_hosts=None,
-                                        client_keys=None, config=None, agent_path=None) as there:
-                async with there.start_sftp_client() as client:
-                    return await work(client)
-
-        return asyncio.run(connected())
+        return with_asyncssh(self.port, work)
 
     def send(self, pairs):
         async def work(client):

@@ -2,13 +2,13 @@
  *
  *     transfer_server FOLDER [quota=BYTES] [keepalive=MILLISECONDS]
  *
- * keepalive: three that are not answered end a connection, and so does a login of twenty times that
- * time. One line of JSON for each file that was
+ * keepalive: three that are not answered end a connection. One line of JSON for each file that was
  * open and for each session that ended. */
 #include "../../examples/example.h"
 #include "json_events.h"
 
 static sp_fs *files;
+static uint32_t keepalive_ms;
 static sp_sftp_options sftp = {SP_SFTP_OPTIONS_INIT};
 static sp_scp_options scp = {SP_SCP_OPTIONS_INIT};
 
@@ -60,55 +60,31 @@ static void session_started(sp_channel *channel)
         sp_channel_exit(channel, 255);
 }
 
-static sp_answer session_requested(sp_conn *conn, sp_open *open)
+static sp_answer begin_auth(sp_conn *conn, sp_auth *auth, const char *username)
 {
-    static const sp_session_handlers session = {
-        SP_SESSION_HANDLERS_INIT,
-        .subsystem_requested = subsystem_requested,
-        .exec_requested = exec_requested,
-        .session_started = session_started,
-    };
-    (void)conn;
-    return sp_answered(sp_open_session(open, &session, NULL, NULL));
-}
-
-static int serve(uint32_t keepalive_ms)
-{
-    const sp_server_handlers handlers = {
-        SP_SERVER_HANDLERS_INIT,
-        .begin_auth = example_welcome,
-        .session_requested = session_requested,
-    };
-    sp_server_options options = {SP_SERVER_OPTIONS_INIT};
-    sp_key *host_key;
-    sp_server *server;
-    char reason[256];
-    if (sp_key_generate(&host_key, SP_KEY_ED25519, 0) != 0)
-        return 1;
-    options.protocol.host_keys = &host_key;
-    options.protocol.host_key_count = 1;
-    options.protocol.keepalive_interval_ms = keepalive_ms;
-    options.protocol.login_timeout_ms = 20 * keepalive_ms;
-    if (sp_server_new(&server, &options, &handlers, NULL, reason, sizeof reason) != 0)
-        return example_fail("server", reason);
-    int result = sp_server_listen(server, "127.0.0.1", 0);
-    if (result == 0) {
-        example_stop_on_signals(server);
-        example_ready(server);
-        result = sp_server_run(server);
-    }
-    example_running = NULL;
-    sp_server_free(server);
-    sp_key_unref(host_key);
-    return result == 0 ? 0 : 1;
+    const sp_limits limits = {.size = sizeof limits, .keepalive_interval_ms = keepalive_ms};
+    (void)auth;
+    (void)username;
+    return sp_conn_set_limits(conn, &limits) == 0 ? SP_ACCEPT : SP_REJECT;
 }
 
 int main(int argc, char **argv)
 {
     static char by_sftp[] = "sftp";
     static char by_scp[] = "scp";
+    static sp_session_handlers session = {
+        SP_SESSION_HANDLERS_INIT,
+        .subsystem_requested = subsystem_requested,
+        .exec_requested = exec_requested,
+        .session_started = session_started,
+    };
+    const sp_server_handlers handlers = {
+        SP_SERVER_HANDLERS_INIT,
+        .begin_auth = begin_auth,
+        .session_requested = example_open,
+    };
+    example e = example_arguments(1, argv);
     sp_fs_posix_options posix = {SP_FS_POSIX_OPTIONS_INIT};
-    uint32_t keepalive_ms = 0;
     if (argc < 2)
         return 2;
     posix.root = argv[1];
@@ -124,7 +100,7 @@ int main(int argc, char **argv)
     scp.data = by_scp;
     if (sp_fs_posix_new(&files, &posix) != 0)
         return 2;
-    int result = serve(keepalive_ms);
+    int result = example_run(&e, &handlers, &session);
     sp_fs_unref(files);
     return result;
 }
