@@ -96,10 +96,11 @@ static void replies_lie_together(void **state)
     size_t stat = 4 + 5 + 4 + 8 + 8 + 4 + 8; /* size, owners, permissions, times */
     spb_span out = spf_output(server);
     assert_int_equal(spb_get_u32(out.data) + 4, stat);
-    assert_int_equal(out.length, 2 * stat + 3 * (SPF_DATA_HEADER + 30000));
+    assert_int_equal(out.length, 2 * stat); /* what comes next is in a larger block */
     assert_int_equal(server->count, 5);
     assert_int_equal(take().id, 2);
     assert_int_equal(take().id, 2);
+    assert_int_equal(spf_output(server).length, 3 * (SPF_DATA_HEADER + 30000));
     for (uint32_t i = 0; i < 3; i++)
         expect_pattern(10 + i, 30000 * i, 30000);
     no_answer();
