@@ -3,12 +3,13 @@
 PRESET ?= release
 BUILD := build/$(PRESET)
 
-.PHONY: help run test bench fuzz lint format docs install clean build deps-build deps-test \
-	deps-bench deps-lint
+.PHONY: help run test test-heavy bench fuzz lint format docs install clean build deps-build \
+	deps-test deps-bench deps-lint
 
 help:
 	@echo "make run      build, start sallyportd on 127.0.0.1:8022, print how to log in"
 	@echo "make test     build, then run every test that CI runs with this build"
+	@echo "make test-heavy  the transfer tests with 1 GiB, 10,000 files and 100 kills"
 	@echo "make bench    compare with sshd, dropbear and libssh"
 	@echo "make fuzz     run each fuzzer for a minute (SECONDS=60)"
 	@echo "make lint     clang-format, clang-tidy, cppcheck, the layering test, gcc and clang -Werror"
@@ -37,6 +38,11 @@ test: deps-test
 	@cmake --preset $(PRESET) -DSP_TESTS=ON >/dev/null
 	@cmake --build $(BUILD)
 	@tests/run $(BUILD)
+
+test-heavy: deps-test
+	@cmake --preset $(PRESET) -DSP_TESTS=ON >/dev/null
+	@cmake --build $(BUILD)
+	@tests/run $(BUILD) --heavy
 
 SECONDS ?= 60
 fuzz: deps-lint

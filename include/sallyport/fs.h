@@ -217,7 +217,8 @@ typedef struct sp_fs_handlers {
 
 typedef struct sp_fs_options {
     size_t size;
-    /* Operations block: each is called on the thread pool, and several at the same time. */
+    /* Operations block: each is called on the thread pool, and several at the same time. Only when
+     * memory is out `close` and `closedir` are called on the connection's thread. */
     bool blocking;
     /* What would change anything is answered with SP_FS_PERMISSION_DENIED, unasked. */
     bool read_only;
@@ -261,7 +262,9 @@ SP_API int sp_fs_owners(sp_fs_request *request, const char *const *users,
 SP_API void sp_fs_release(sp_fs_request *request);
 
 /* Runs `work` on the thread pool and answers with what it returns, by the same rules; SP_LATER too.
- * For handlers: `return sp_fs_work(request, function, data);`. Thread: the connection's. */
+ * For handlers: `return sp_fs_work(request, function, data);`. Out of memory, the request fails
+ * without it; but within a `close` or `closedir` it is called at once, so that what is open is
+ * closed. Thread: the connection's. */
 SP_API sp_answer sp_fs_work(sp_fs_request *request,
                             sp_answer (*work)(sp_fs_request *request, void *data), void *data);
 

@@ -38,12 +38,15 @@ typedef struct sp_scp_options {
     unsigned max_depth;     /* directories within each other, up to 1000; 0: 64 */
     unsigned max_matches;   /* names that the patterns of a command stand for; 0: 10000 */
     uint64_t max_file_size; /* of a file that the client sends; 0: no limit */
-    /* Each file that was open was closed. `by_client`: it was carried to its end, as announced.
-     * May be NULL. */
+    /* Each file that was open was closed. `by_client`: it was carried to its end, as announced; one
+     * that is fetched, as the client has said (those on libssh2 say nothing). May be NULL. */
     void (*transferred)(sp_channel *channel, const sp_sftp_transfer *transfer, void *data);
     /* Once, last of all: as in sp_sftp_options. May be NULL. */
     void (*closed)(sp_channel *channel, uint32_t status, void *data);
     void *data;
+    /* Each request to the file system, as in sp_sftp_options: those that the protocol makes, and
+     * those that serve its own ends (is there a directory of that name?). May be NULL. */
+    void (*performed)(sp_channel *channel, const sp_sftp_event *event, void *data);
 } sp_scp_options;
 #define SP_SCP_OPTIONS_INIT .size = sizeof(sp_scp_options)
 

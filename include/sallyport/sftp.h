@@ -30,7 +30,9 @@
 extern "C" {
 #endif
 
-/* A file that was open, at its close. Lent to the callback. */
+/* A file that was open, at its close. Lent to the callback. What was written in part can't be told
+ * from a whole with SFTP, where a client never says how long a file will be: it closes it both
+ * times. SCP announces it. */
 typedef struct sp_sftp_transfer {
     const char *username;
     const char *path; /* as the client named it */
@@ -40,7 +42,35 @@ typedef struct sp_sftp_transfer {
     uint64_t milliseconds; /* open */
     sp_fs_status status;   /* of the close */
     bool by_client;        /* the client closed it; false: it was left open */
+    /* All of it was carried. SFTP: it was read to its end, and so many bytes as it has; never after
+     * writing. SCP: all that was announced. */
+    bool whole;
+    sp_fs_status data_status; /* of the first read or write that failed; SP_FS_OK: none did */
+    const char *reason;       /* its words; NULL: none, or those of the status */
 } sp_sftp_transfer;
+
+/* A request that was answered, or refused before the file system was asked. Lent to the callback.
+ */
+typedef struct sp_sftp_event {
+    const char *username;
+    sp_fs_op op;
+    /* As the client named it; for an open file, what it was opened by. NULL: the operation has
+     * none, or memory is out. */
+    const char *path;
+    const char *to;  /* the second path, or the file that is copied into */
+    uint32_t flags;  /* OPEN, RENAME: SP_FS_... */
+    sp_fs_attr attr; /* OPEN, MKDIR, SETSTAT, LSETSTAT, FSETSTAT */
+    uint64_t length; /* READ, WRITE, COPY_DATA */
+    sp_fs_status status;
+    const char *text; /* of a failure; NULL: the words of the status */
+    bool refused;     /* by read_only, `refused` or the limits: it was not asked */
+} sp_sftp_event;
+
+/* Bits of `refused` below. An operation stands for all requests that lead to it, but the plain
+ * rename and OpenSSH's have each their own. CLOSE is for directories, too. */
+#define SP_SFTP_OP(op) (UINT64_C(1) << (op))
+#define SP_SFTP_OP_POSIX_RENAME (UINT64_C(1) << 62) /* "posix-rename@openssh.com" */
+#define SP_SFTP_OP_LIMITS (UINT64_C(1) << 63)       /* "limits@openssh.com" */
 
 typedef struct sp_sftp_options {
     size_t size;
@@ -56,6 +86,13 @@ typedef struct sp_sftp_options {
      * until this returns. May be NULL. */
     void (*closed)(sp_channel *channel, uint32_t status, void *data);
     void *data;
+    /* SP_SFTP_OP...: these are SP_FS_PERMISSION_DENIED, unasked, and extensions that need them are
+     * not announced. */
+    uint64_t refused;
+    /* Each request of the client's that the file system is, or would have been, asked: when its
+     * answer is there. Not for READ, WRITE and READDIR that succeed or find the end, and not for
+     * the CLOSE of a file, which `transferred` tells. May be NULL. */
+    void (*performed)(sp_channel *channel, const sp_sftp_event *event, void *data);
 } sp_sftp_options;
 #define SP_SFTP_OPTIONS_INIT .size = sizeof(sp_sftp_options)
 

@@ -222,19 +222,12 @@ static sp_answer mem_symlink(sp_fs_request *r)
     int result = find_free(m, r->path, &place);
     if (result == 0 && (length == 0 || length > SPD_PATH_MAX))
         result = EINVAL;
-    if (result == 0 && length > m->max_bytes - m->bytes)
-        result = ENOSPC;
     if (result != 0)
         return finish(r, result);
     spd_mem_node *node = spd_mem_node_new(m, SPD_MODE_LINK | 0777);
-    if (node != NULL) {
-        node->target = spb_strdup(&m->env, r->to);
-        if (node->target == NULL) {
-            spd_mem_node_check(m, node);
-            return finish(r, ENOSPC);
-        }
-        node->attr.size = length;
-        m->bytes += length;
+    if (node != NULL && spd_mem_link_set(m, node, r->to) != 0) {
+        spd_mem_node_check(m, node);
+        node = NULL;
     }
     return finish(r, name_new(m, &place, node));
 }

@@ -13,6 +13,7 @@
 #define SPD_MODE_FILE 0100000u
 #define SPD_MODE_LINK 0120000u
 #define SPD_NODE_COST 256u /* bytes that a node counts for besides names and contents */
+#define SPD_NAME_COST 64u  /* that a name counts for besides its text */
 
 typedef struct spd_mem_node spd_mem_node;
 
@@ -72,6 +73,8 @@ int spd_mem_find_node(spd_memory *m, const char *path, bool follow, spd_mem_node
 int spd_mem_path_of(const spd_mem_place *place, char *out, size_t size);
 /* A node without a name yet; NULL: no room. */
 spd_mem_node *spd_mem_node_new(spd_memory *m, uint32_t mode);
+/* The text of a new link. 0 or ENOSPC. */
+int spd_mem_link_set(spd_memory *m, spd_mem_node *node, const char *text);
 /* Frees it if it has neither a name nor a handle. */
 void spd_mem_node_check(spd_memory *m, spd_mem_node *node);
 int spd_mem_name_add(spd_memory *m, const spd_mem_place *place, spd_mem_node *node);

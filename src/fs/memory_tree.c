@@ -160,6 +160,20 @@ spd_mem_node *spd_mem_node_new(spd_memory *m, uint32_t mode)
     return node;
 }
 
+int spd_mem_link_set(spd_memory *m, spd_mem_node *node, const char *text)
+{
+    size_t length = strlen(text);
+    if (!take(m, length))
+        return ENOSPC;
+    node->target = spb_strdup(&m->env, text);
+    if (node->target == NULL) {
+        m->bytes -= length;
+        return ENOSPC;
+    }
+    node->attr.size = length;
+    return 0;
+}
+
 static void free_node(spd_memory *m, spd_mem_node *node)
 {
     m->nodes--;
@@ -202,16 +216,29 @@ static int make_room(spd_memory *m, spd_mem_node *dir)
     return 0;
 }
 
+/* Room is counted by its names only, so there is never much more. */
+static void give_room_back(const spd_memory *m, spd_mem_node *dir)
+{
+    size_t room = dir->name_room / 2;
+    if (room < NAMES_FIRST || dir->name_count > room / 2)
+        return;
+    spd_mem_name *names = spb_realloc(&m->env, dir->names, room * sizeof *names);
+    if (names == NULL)
+        return;
+    dir->names = names;
+    dir->name_room = room;
+}
+
 int spd_mem_name_add(spd_memory *m, const spd_mem_place *place, spd_mem_node *node)
 {
     spd_mem_node *dir = place->dir;
     if (dir != m->root && dir->parent == NULL)
         return ENOENT; /* removed meanwhile, and open */
-    if (make_room(m, dir) != 0 || !take(m, place->length))
+    if (make_room(m, dir) != 0 || !take(m, SPD_NAME_COST + place->length))
         return ENOSPC;
     char *text = spb_strndup(&m->env, place->name, place->length);
     if (text == NULL) {
-        m->bytes -= place->length;
+        m->bytes -= SPD_NAME_COST + place->length;
         return ENOSPC;
     }
     dir->names[dir->name_count++] = (spd_mem_name){text, node, ++m->serial};
@@ -230,9 +257,10 @@ void spd_mem_name_remove(spd_memory *m, const spd_mem_place *place)
     spd_mem_node *node = name->node;
     char *text = name->text;
     size_t behind = dir->name_count - (size_t)(name - dir->names) - 1;
-    m->bytes -= place->length;
+    m->bytes -= SPD_NAME_COST + place->length;
     memmove(name, name + 1, behind * sizeof *name);
     dir->name_count--;
+    give_room_back(m, dir);
     spb_free(&m->env, text);
     node->attr.links--;
     if (spd_is(node, SPD_MODE_DIR) && node->parent == dir)

@@ -114,14 +114,26 @@ static const char *owner_name(const spd_posix *fs, owners *all, uint32_t id)
     return one->name[0] == '\0' ? NULL : one->name;
 }
 
+/* The root is its own parent; what is above it is nobody's business. */
+static const char *name_to_look_at(const spd_posix *fs, int dir, const char *name)
+{
+    struct stat here, root;
+    if (strcmp(name, "..") != 0)
+        return name;
+    bool is_root = fstat(dir, &here) != 0 || fstat(fs->root.fd, &root) != 0 ||
+                   (here.st_dev == root.st_dev && here.st_ino == root.st_ino);
+    return is_root ? "." : name;
+}
+
 /* False: it is gone since, or has no business here. */
 static bool fill(const spd_posix *fs, struct spd_px_listing *listing, const struct dirent *found,
                  batch *b)
 {
     struct stat status;
     size_t length = strlen(found->d_name);
+    int dir = dirfd(listing->dir);
     if (length > NAME_MAX ||
-        fstatat(dirfd(listing->dir), found->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0)
+        fstatat(dir, name_to_look_at(fs, dir, found->d_name), &status, AT_SYMLINK_NOFOLLOW) != 0)
         return false;
     sp_fs_entry *entry = &b->entries[b->count];
     memcpy(b->names[b->count], found->d_name, length + 1);

@@ -94,13 +94,28 @@ sp_answer spd_px_mkdir(sp_fs_request *request)
 
 /* ---- renamed ---- */
 
+/* Takes a name back that we have just made for what `from` names; not what somebody has put there
+ * since. */
+static void unlink_again(const spd_place *from, const spd_place *to)
+{
+    struct stat old, made;
+    if (fstatat(from->dir, from->name, &old, AT_SYMLINK_NOFOLLOW) == 0 &&
+        fstatat(to->dir, to->name, &made, AT_SYMLINK_NOFOLLOW) == 0 && old.st_dev == made.st_dev &&
+        old.st_ino == made.st_ino)
+        (void)unlinkat(to->dir, to->name, 0);
+}
+
 /* Without replacing, on a file system that can't promise it: as sshd does. A hard link fails if the
  * name exists; what can't be linked is looked at. */
 static int rename_carefully(const spd_place *from, const spd_place *to)
 {
     if (!is_directory(from)) {
-        if (linkat(from->dir, from->name, to->dir, to->name, 0) == 0)
-            return error_of(unlinkat(from->dir, from->name, 0));
+        if (linkat(from->dir, from->name, to->dir, to->name, 0) == 0) {
+            int result = error_of(unlinkat(from->dir, from->name, 0));
+            if (result != 0)
+                unlink_again(from, to);
+            return result;
+        }
         if (errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS && errno != EMLINK)
             return errno;
     }

@@ -285,6 +285,11 @@ static bool start_work(const fs_work *what)
     return false;
 }
 
+static bool closes(const spd_request *request)
+{
+    return request->q.op == SP_FS_OP_CLOSE || request->q.op == SP_FS_OP_CLOSEDIR;
+}
+
 sp_answer sp_fs_work(sp_fs_request *q, sp_answer (*work)(sp_fs_request *request, void *data),
                      void *data)
 {
@@ -297,6 +302,9 @@ sp_answer sp_fs_work(sp_fs_request *q, sp_answer (*work)(sp_fs_request *request,
         request->working = in_handler;
         return SP_LATER;
     }
+    /* What is open must be closed: for want of memory here, though it may block. */
+    if (in_handler && !request->working && closes(request))
+        return work(q, data);
     /* Within its operation, the return value refuses and ends the hold. */
     if (!in_handler)
         sp_fs_release(q);
@@ -320,7 +328,8 @@ bool spd_run(spd_request *request)
     const fs_work what = {.request = request, .handler = handler};
     if (fs->options.blocking && start_work(&what))
         return false;
-    sp_answer answer = fs->options.blocking ? SP_REJECT : handler(&request->q);
+    bool here = !fs->options.blocking || closes(request); /* as in sp_fs_work */
+    sp_answer answer = here ? handler(&request->q) : SP_REJECT;
     if (request->working)
         return false; /* work_done does what follows */
     request->applied = returned(request, answer);

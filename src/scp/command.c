@@ -192,12 +192,22 @@ static bool take_head(spp_command *command, splitter *s)
 
 /* ---- paths ---- */
 
+static bool is_long_pattern(const splitter *s)
+{
+    size_t length = 0;
+    for (size_t i = 0; i < s->pattern_length && length <= SPP_COMPONENT_MAX; i++)
+        length = s->pattern[i] == '/' ? 0 : length + 1;
+    return s->active && length > SPP_COMPONENT_MAX;
+}
+
 static bool add_word(spp_command *command, splitter *s, size_t *room)
 {
     if (command->count == SPP_WORDS_MAX || (command->sink && command->count != 0))
         return refuse(s, command->sink ? "ambiguous target" : "too many paths");
     if (command->sink && s->active)
         return refuse(s, "a pattern can't be a target");
+    if (is_long_pattern(s))
+        return refuse(s, "a pattern is too long");
     if (command->count == *room) {
         size_t more = *room == 0 ? 4 : 2 * *room;
         spp_word *words = spb_realloc(s->env, command->words, more * sizeof *words);

@@ -6,6 +6,9 @@
 
 #define SPP_COMMAND_MAX ((size_t)64 * 1024) /* bytes; longer ones are refused */
 #define SPP_WORDS_MAX 1024u
+/* Bytes of one component of a pattern. Each name of a directory is compared with it, on the loop's
+ * thread, in a time that grows with both lengths. */
+#define SPP_COMPONENT_MAX ((size_t)1024)
 #define SPP_REASON_MAX 128u
 
 typedef struct spp_word {

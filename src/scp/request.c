@@ -140,6 +140,11 @@ static void closed(spp_server *server, const spd_answer *answer)
         .milliseconds = spl_loop_now(server->loop) - file->opened,
         .status = answer->status,
         .by_client = file->complete,
+        .whole = file->complete,
+        .data_status = file->failed || file->client_failed ? SP_FS_FAILURE : SP_FS_OK,
+        .reason = file->failed          ? file->error
+                  : file->client_failed ? "an error at the client"
+                                        : NULL,
     };
     if (server->options.transferred != NULL)
         server->options.transferred(server->channel, &transfer, server->options.data);
@@ -147,8 +152,53 @@ static void closed(spp_server *server, const spd_answer *answer)
     file->path = NULL;
 }
 
+/* The bulk of a transfer and the ends of directories are not worth a call. */
+static bool is_quiet(const spd_request *request)
+{
+    sp_fs_status status = request->answer.status;
+    switch (request->q.op) {
+    case SP_FS_OP_BEGIN:
+    case SP_FS_OP_CLOSE:
+        return true;
+    case SP_FS_OP_READ:
+    case SP_FS_OP_READDIR:
+        return status == SP_FS_OK || status == SP_FS_EOF;
+    case SP_FS_OP_WRITE:
+        return status == SP_FS_OK;
+    default:
+        return false;
+    }
+}
+
+static const char *path_of(const spp_server *server, sp_fs_op op)
+{
+    bool of_file = op == SP_FS_OP_READ || op == SP_FS_OP_WRITE || op == SP_FS_OP_FSTAT ||
+                   op == SP_FS_OP_FSETSTAT;
+    return of_file ? server->file.path : NULL;
+}
+
+static void tell(spp_server *server, const spd_request *request)
+{
+    const sp_fs_request *q = &request->q;
+    const spd_answer *a = &request->answer;
+    if (server->options.performed == NULL || is_quiet(request))
+        return;
+    const sp_sftp_event event = {
+        .username = server->session->username,
+        .op = q->op,
+        .path = q->path != NULL ? q->path : path_of(server, q->op),
+        .flags = q->flags,
+        .attr = q->attr,
+        .length = q->length,
+        .status = a->status,
+        .text = a->form == SPD_STATUS ? a->text : NULL,
+    };
+    server->options.performed(server->channel, &event, server->options.data);
+}
+
 void spp_settle(spp_server *server, const spp_request *request)
 {
+    tell(server, &request->base);
     switch (request->base.q.op) {
     case SP_FS_OP_OPEN:
     case SP_FS_OP_OPENDIR:

@@ -69,8 +69,9 @@ typedef struct spp_file {
     uint64_t left;
     size_t writing;  /* bytes of the open WRITE */
     uint64_t opened; /* milliseconds of the loop's clock */
-    bool complete;   /* carried to its end */
+    bool complete;   /* carried to its end, and the client has said so */
     bool failed;
+    bool client_failed;        /* so it says: it could not read, or write, all of it */
     char error[SPP_ERROR_MAX]; /* the first thing that went wrong with it, for the client */
 } spp_file;
 

@@ -59,13 +59,18 @@ static void on_closed(spp_server *server, const spd_answer *answer)
 {
     if (answer->status != SP_FS_OK)
         spp_file_failed(server, "", spp_text_of(answer));
-    server->turn = take_verdict;
+    if (server->file.failed)
+        spp_complain(server, server->path, server->file.error);
+    else
+        spp_put_ok(server);
+    server->has_times = false;
+    server->turn = take_record;
 }
 
+/* Open until the client has said whether it could read all of it. */
 static void close_file(spp_server *server)
 {
-    server->file.complete = !server->file.failed;
-    spp_ask_close(server, &server->file.open, on_closed);
+    server->turn = take_verdict;
 }
 
 static void on_attributes(spp_server *server, const spd_answer *answer)
@@ -130,6 +135,7 @@ static void finish_file(spp_server *server)
 /* The client says whether it could read all of it, then we whether we could write it. */
 static bool take_verdict(spp_server *server)
 {
+    spp_file *file = &server->file;
     spp_taken status = spp_take_status(server);
     if (status == SPP_TAKE_MORE && !server->over)
         return false;
@@ -139,13 +145,9 @@ static bool take_verdict(spp_server *server)
         return true;
     }
     if (status == SPP_TAKE_WARNING)
-        server->failed = true;
-    if (server->file.failed)
-        spp_complain(server, server->path, server->file.error);
-    else
-        spp_put_ok(server);
-    server->has_times = false;
-    server->turn = take_record;
+        server->failed = file->client_failed = true;
+    file->complete = !file->failed && !file->client_failed;
+    spp_ask_close(server, &file->open, on_closed);
     return true;
 }
 

@@ -80,12 +80,30 @@ static void close_unsent(spp_server *server)
 static void on_closed(spp_server *server, const spd_answer *answer)
 {
     if (answer->status != SP_FS_OK)
-        spp_file_failed(server, "", spp_text_of(answer));
+        spp_complain_of(server, server->path, answer);
+    go_on(server);
+}
+
+static void close_sent(spp_server *server)
+{
+    server->file.complete = !server->file.failed;
+    spp_ask_close(server, &server->file.open, on_closed);
+}
+
+static void close_refused(spp_server *server)
+{
+    server->file.client_failed = true;
+    spp_ask_close(server, &server->file.open, on_closed);
+}
+
+/* All is sent. Only the client can say that it has arrived, so the file is open until then. */
+static void end_data(spp_server *server)
+{
     if (server->file.failed)
         spp_complain(server, server->path, server->file.error);
     else
         spp_put_ok(server);
-    await(server, go_on, go_on);
+    await(server, close_sent, close_refused);
 }
 
 static void on_read(spp_server *server, const spd_answer *answer)
@@ -117,8 +135,7 @@ static bool send_data(spp_server *server)
     if (file->left == 0) {
         if (server->sending != NULL || server->padding != 0)
             return false;
-        file->complete = !file->failed;
-        spp_ask_close(server, &file->open, on_closed);
+        end_data(server);
         return true;
     }
     size_t length = file->left < SPP_CHUNK ? (size_t)file->left : SPP_CHUNK;

@@ -5,6 +5,7 @@
 
 #include "fs/fs.h"
 
+#include <sallyport/sftp.h>
 #include <time.h>
 
 #define SPF_VERSION 3u
@@ -94,7 +95,10 @@ typedef struct spf_limits {
     uint64_t handles;
 } spf_limits;
 
-void spf_put_version(spb_buffer *out, const sp_fs *fs);
+/* Without the extensions that are refused (SP_SFTP_OP...). */
+void spf_put_version(spb_buffer *out, const sp_fs *fs, uint64_t refused);
+/* The bit for what an extension (0: limits) or an operation with these flags is. */
+uint64_t spf_refusal_bit(sp_fs_op op, uint32_t flags);
 void spf_put_status(spb_buffer *out, uint32_t id, sp_fs_status status, const char *text);
 void spf_put_handle(spb_buffer *out, uint32_t id, const uint8_t handle[SPF_HANDLE_SIZE]);
 void spf_put_limits(spb_buffer *out, uint32_t id, const spf_limits *limits);

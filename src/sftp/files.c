@@ -36,7 +36,10 @@ static bool fill(spf_server *server, spf_file *file, size_t place, const spf_mes
     if (file->closer == NULL)
         return false;
     file->closer->file = file;
-    if (file->directory || server->options.transferred == NULL)
+    file->size = SPF_SIZE_UNKNOWN;
+    bool named = server->options.performed != NULL ||
+                 (server->options.transferred != NULL && !file->directory);
+    if (!named)
         return true;
     file->path = spb_strndup(server->env, message->path.data, message->path.length);
     return file->path != NULL;
@@ -69,6 +72,7 @@ void spf_file_free(spf_server *server, spf_file *file)
     if (file->closer != NULL)
         spf_request_free(file->closer);
     spb_free(server->env, file->path);
+    spb_free(server->env, file->reason);
     spb_free(server->env, file);
 }
 
@@ -107,6 +111,9 @@ void spf_file_closed(spf_server *server, const spf_file *file, sp_fs_status stat
         .milliseconds = spl_loop_now(server->loop) - file->opened,
         .status = status,
         .by_client = by_client,
+        .whole = by_client && spf_read_whole(file),
+        .data_status = file->data_status,
+        .reason = file->reason,
     };
     server->options.transferred(server->channel, &transfer, server->options.data);
 }

@@ -11,13 +11,24 @@ static size_t begin(spb_buffer *out, uint8_t type, uint32_t id)
     return mark;
 }
 
-void spf_put_version(spb_buffer *out, const sp_fs *fs)
+uint64_t spf_refusal_bit(sp_fs_op op, uint32_t flags)
+{
+    if (op == 0)
+        return SP_SFTP_OP_LIMITS;
+    if (op == SP_FS_OP_RENAME && (flags & SP_FS_REPLACE) != 0)
+        return SP_SFTP_OP_POSIX_RENAME;
+    return SP_SFTP_OP(op);
+}
+
+void spf_put_version(spb_buffer *out, const sp_fs *fs, uint64_t refused)
 {
     const spf_extension *e;
     size_t mark = begin(out, SPF_VERSION_REPLY, SPF_VERSION);
     for (size_t i = 0; (e = spf_extension_at(i)) != NULL; i++) {
         if (e->op != 0 && !spd_can(fs, e->op))
             continue;
+        if ((spf_refusal_bit(e->op, SP_FS_REPLACE) & refused) != 0)
+            continue; /* of renames, only the other one has an extension */
         spw_cstring(out, e->name);
         spw_cstring(out, e->version);
     }

@@ -79,6 +79,7 @@ static void begun(spf_request *request)
 static void data(spf_request *request)
 {
     const spd_answer *a = &request->base.answer;
+    spf_note_data(request);
     if (a->form != SPD_DATA) {
         spf_put_answer(&request->server->scratch, request->id, a, 0);
         return;
@@ -91,6 +92,7 @@ static void complete(spf_request *request)
 {
     const spd_answer *a = &request->base.answer;
     spb_buffer *scratch = &request->server->scratch;
+    spf_tell(request->server, request);
     switch (request->base.q.op) {
     case SP_FS_OP_BEGIN:
         begun(request);
@@ -110,6 +112,11 @@ static void complete(spf_request *request)
     case SP_FS_OP_WRITE:
         if (a->status == SP_FS_OK)
             request->file->bytes_written += request->base.q.length;
+        spf_note_data(request);
+        spf_put_answer(scratch, request->id, a, 0);
+        break;
+    case SP_FS_OP_FSTAT:
+        spf_note_size(request);
         spf_put_answer(scratch, request->id, a, 0);
         break;
     default:
@@ -176,6 +183,17 @@ bool spf_add_begin(spf_server *server)
     return true;
 }
 
+void spf_add_size(spf_file *file)
+{
+    spf_request *request = spf_request_new(file->closer->server, SP_FS_OP_FSTAT, 0);
+    if (request == NULL)
+        return; /* then it is not known */
+    request->file = file;
+    request->base.q.handle = file->handle;
+    request->silent = true;
+    add(request);
+}
+
 void spf_add_close(spf_file *file, uint32_t id, bool silent)
 {
     spf_request *request = file->closer;
@@ -214,7 +232,7 @@ static bool answer_version(spf_server *server)
     spf_request *request = own(server, 0);
     if (request == NULL)
         return false;
-    spf_put_version(&server->scratch, server->session->fs);
+    spf_put_version(&server->scratch, server->session->fs, server->options.refused);
     spf_reply(request);
     return true;
 }
@@ -303,6 +321,8 @@ static sp_fs_status check(const spf_server *server, const spf_message *m, const 
     const sp_fs_request q = {.op = m->op, .flags = m->flags};
     if (m->op != SP_FS_OP_CLOSE && !spd_can(fs, m->op))
         return SP_FS_OP_UNSUPPORTED;
+    if ((server->options.refused & spf_refusal_bit(m->op, m->flags)) != 0)
+        return SP_FS_PERMISSION_DENIED;
     if ((server->options.read_only || fs->options.read_only) && spf_changes(&q))
         return SP_FS_PERMISSION_DENIED;
     if (has_handle(m->op) && (file == NULL || (m->op == SP_FS_OP_COPY_DATA && to == NULL)))
@@ -405,12 +425,15 @@ static void complete_flags(spf_message *m)
 
 static bool make_request(spf_server *server, const spf_message *m, spf_file *file, spf_file *to)
 {
+    static const char too_many[] = "Too many open handles";
     bool opens = m->op == SP_FS_OP_OPEN || m->op == SP_FS_OP_OPENDIR;
     bool limit = false;
     if (opens) {
         file = spf_file_new(server, m, &limit);
-        if (limit)
-            return answer_status(server, m->id, SP_FS_FAILURE, "Too many open handles");
+        if (limit) {
+            spf_tell_refused(server, m, NULL, NULL, SP_FS_FAILURE, too_many);
+            return answer_status(server, m->id, SP_FS_FAILURE, too_many);
+        }
         if (file == NULL)
             return false;
     }
@@ -435,7 +458,8 @@ static bool make_request(spf_server *server, const spf_message *m, spf_file *fil
 
 bool spf_has_draft_links(const char *client_version)
 {
-    static const char *const clients[] = {"SSH-2.0-AsyncSSH_", "SSH-2.0-libssh_"};
+    static const char *const clients[] = {"SSH-2.0-AsyncSSH_", "SSH-2.0-libssh_",
+                                          "SSH-2.0-WinSCP_"};
     for (size_t i = 0; i < sizeof clients / sizeof clients[0]; i++)
         if (client_version != NULL && strncmp(client_version, clients[i], strlen(clients[i])) == 0)
             return true;
@@ -460,11 +484,15 @@ static bool ask(spf_server *server, spf_message *m)
     spf_file *file = handles ? spf_file_find(server, m->handle) : NULL;
     spf_file *to = m->op == SP_FS_OP_COPY_DATA ? spf_file_find(server, m->to_handle) : NULL;
     sp_fs_status status = check(server, m, file, to);
-    if (status != SP_FS_OK)
+    if (status != SP_FS_OK) {
+        spf_tell_refused(server, m, file, to, status, NULL);
         return answer_status(server, m->id, status, NULL);
+    }
     if (m->op == SP_FS_OP_READ && m->length == 0)
         return answer_nothing(server, m->id);
     if (m->op == SP_FS_OP_CLOSE) {
+        if (spf_wants_size(server, file))
+            spf_add_size(file);
         spf_add_close(file, m->id, false);
         return true;
     }
@@ -486,6 +514,8 @@ bool spf_take_packet(spf_server *server, spb_span packet)
     case SPF_UNKNOWN:
         return answer_status(server, m.id, SP_FS_OP_UNSUPPORTED, NULL);
     case SPF_IS_LIMITS:
+        if ((server->options.refused & SP_SFTP_OP_LIMITS) != 0)
+            return answer_status(server, m.id, SP_FS_PERMISSION_DENIED, NULL);
         return answer_limits(server, m.id);
     case SPF_IS_REQUEST:
         return ask(server, &m);

@@ -66,11 +66,16 @@ struct spf_file {
     bool directory;
     bool open; /* false: the file system was asked, and has not answered */
     uint32_t flags;
-    char *path; /* for `transferred` */
+    char *path; /* for the callbacks */
     uint64_t bytes_read;
     uint64_t bytes_written;
-    uint64_t opened; /* milliseconds of the loop's clock */
+    uint64_t opened;     /* milliseconds of the loop's clock */
+    uint64_t read_up_to; /* the furthest byte */
+    uint64_t size;       /* at the end of reading, or SPF_SIZE_UNKNOWN */
+    sp_fs_status data_status;
+    char *reason; /* of the first failure */
 };
+#define SPF_SIZE_UNKNOWN UINT64_MAX
 
 typedef enum spf_phase {
     SPF_SERVING = 0,
@@ -165,6 +170,21 @@ void spf_read_done(spf_request *request, size_t length);
 void spf_reply(spf_request *request);
 void spf_forget_all(spf_server *server, spb_link *list);
 
+/* ---- events.c: what the application is told ---- */
+/* The answer is there. */
+void spf_tell(spf_server *server, const spf_request *request);
+/* Refused without being asked. */
+void spf_tell_refused(spf_server *server, const spf_message *message, spf_file *file,
+                      const spf_file *to, sp_fs_status status, const char *text);
+/* A read or write was answered: what `transferred` will say of it. */
+void spf_note_data(const spf_request *request);
+/* The size that we have asked for ourselves. */
+void spf_note_size(const spf_request *request);
+/* Must the size be asked for before the file is closed, to tell whether all was read? */
+bool spf_wants_size(const spf_server *server, const spf_file *file);
+/* All of it was read. */
+bool spf_read_whole(const spf_file *file);
+
 /* ---- order.c ---- */
 /* Must `later` wait until `earlier` was answered? */
 bool spf_must_wait(const spf_request *earlier, const spf_request *later);
@@ -182,6 +202,8 @@ bool spf_take_packet(spf_server *server, spb_span packet);
 bool spf_add_begin(spf_server *server);
 /* `silent`: it is not the client that closes it. */
 void spf_add_close(spf_file *file, uint32_t id, bool silent);
+/* Before that: its size, for ourselves. */
+void spf_add_size(spf_file *file);
 /* Its turn has come. It may be answered, and gone, when this returns. */
 void spf_start(spf_request *request);
 

@@ -386,6 +386,57 @@ static void what_is_removed_is_given_back(void **state)
     end();
 }
 
+/* Names that cost nothing would be memory without end. */
+static void every_name_counts(void **state)
+{
+    (void)state;
+    const sp_fs_memory_options options = {SP_FS_MEMORY_OPTIONS_INIT, .max_bytes = 20000};
+    char path[32];
+    int made = 0;
+    begin_memory(&options);
+    make_file("/f", "");
+    make_dir("/d");
+    uint64_t bytes = memory()->bytes;
+    sp_fs_status status = SP_FS_OK;
+    while (status == SP_FS_OK && made < 1000) {
+        snprintf(path, sizeof path, "/d/%d", made);
+        status = on_paths(SP_FS_OP_LINK, "/f", path, 0);
+        made += status == SP_FS_OK;
+    }
+    assert_int_equal(status, SP_FS_FAILURE);
+    assert_in_range(made, 100, 20000 / SPD_NAME_COST);
+    assert_true(memory()->bytes <= 20000);
+    spd_mem_node *dir;
+    assert_int_equal(spd_mem_find_node(memory(), "/d", true, &dir), 0);
+    for (int i = 1; i < made; i++) {
+        snprintf(path, sizeof path, "/d/%d", i);
+        assert_int_equal(on_path(SP_FS_OP_REMOVE, path), SP_FS_OK);
+        assert_true(dir->name_room <= 16 || dir->name_room <= 4 * dir->name_count);
+    }
+    assert_int_equal(on_path(SP_FS_OP_REMOVE, "/d/0"), SP_FS_OK);
+    assert_int_equal(memory()->bytes, bytes);
+    end();
+}
+
+/* The text of a link counts when the link itself has taken the last bytes, too. */
+static void links_stay_within_the_bytes(void **state)
+{
+    (void)state;
+    for (uint64_t more = 0; more < 2 * SPD_NODE_COST; more += 8) {
+        const sp_fs_memory_options options = {SP_FS_MEMORY_OPTIONS_INIT,
+                                              .max_bytes = SPD_NODE_COST + more};
+        begin_memory(&options);
+        uint64_t bytes = memory()->bytes;
+        sp_fs_status status = on_paths(SP_FS_OP_SYMLINK, "/l",
+                                       "a text of some length, a hundred bytes or so, which "
+                                       "may just fit or just not fit behind the link",
+                                       0);
+        assert_true(memory()->bytes <= memory()->max_bytes);
+        assert_true(status == SP_FS_OK || memory()->bytes == bytes);
+        end();
+    }
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -409,6 +460,8 @@ int main(void)
         cmocka_unit_test(it_takes_so_many_bytes),
         cmocka_unit_test(it_takes_so_many_nodes),
         cmocka_unit_test(what_is_removed_is_given_back),
+        cmocka_unit_test(every_name_counts),
+        cmocka_unit_test(links_stay_within_the_bytes),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }

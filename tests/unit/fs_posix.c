@@ -203,6 +203,40 @@ static void listed(void **state)
     end();
 }
 
+static mode_t listed_mode(const char *folder, const char *name)
+{
+    mode_t mode = 0;
+    asked *a = ask(SP_FS_OP_OPENDIR, &(sp_fs_request){.path = folder});
+    assert_int_equal(answer_of(a)->form, SPD_HANDLE);
+    void *dir = answer_of(a)->u.handle;
+    forget(a);
+    a = ask(SP_FS_OP_READDIR, &(sp_fs_request){.handle = dir, .length = 100});
+    assert_int_equal(answer_of(a)->form, SPD_NAMES);
+    for (size_t i = 0; i < answer_of(a)->u.names.count; i++)
+        if (strcmp(answer_of(a)->u.names.entries[i].name, name) == 0)
+            mode = answer_of(a)->u.names.entries[i].attr.permissions & 07777;
+    forget(a);
+    assert_int_equal(status_of(SP_FS_OP_CLOSEDIR, &(sp_fs_request){.handle = dir}), SP_FS_OK);
+    return mode;
+}
+
+/* The root is its own parent: what is above it does not show. */
+static void nothing_above_shows(void **state)
+{
+    (void)state;
+    begin_plain();
+    assert_int_equal(chmod(base, 0711), 0);
+    assert_int_equal(chmod(root_path, 0751), 0);
+    assert_int_equal(mkdir(real_path("d"), 0700), 0);
+    assert_int_equal(listed_mode("/", ".."), 0751);
+    assert_int_equal(listed_mode("/d", ".."), 0751);
+    assert_int_equal(listed_mode("/d", "."), 0700);
+    assert_int_equal(rmdir(real_path("d")), 0);
+    assert_int_equal(chmod(base, 0700), 0);
+    assert_int_equal(chmod(root_path, 0755), 0);
+    end();
+}
+
 static void made_and_removed(void **state)
 {
     (void)state;
@@ -249,6 +283,34 @@ static void renamed(void **state)
     assert_int_equal(on_paths(SP_FS_OP_RENAME, "b/", "x", 0), SP_FS_NO_SUCH_FILE);
     assert_int_equal(on_paths(SP_FS_OP_RENAME, "d", "d/x", 0), SP_FS_BAD_MESSAGE);
     assert_int_equal(on_paths(SP_FS_OP_RENAME, "b", "d", SP_FS_REPLACE), SP_FS_FAILURE);
+    end();
+}
+
+/* A new name that was made, and an old one that can't be removed: in a sticky directory, by
+ * somebody else. Both stay as they were. */
+static void half_renamed(void **state)
+{
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    begin_plain();
+    inside()->old_calls = true;
+    assert_int_equal(chmod(base, 0755), 0);
+    assert_int_equal(mkdir(real_path("sticky"), 0755), 0);
+    assert_int_equal(chmod(real_path("sticky"), 01777), 0);
+    assert_int_equal(mkdir(real_path("open"), 0755), 0);
+    assert_int_equal(chmod(real_path("open"), 0777), 0);
+    put_file(real_path("sticky/f"), "text");
+    assert_int_equal(chmod(real_path("sticky/f"), 0666), 0);
+    assert_int_equal(seteuid(65534), 0);
+    sp_fs_status status = on_paths(SP_FS_OP_RENAME, "sticky/f", "open/g", 0);
+    assert_int_equal(seteuid(0), 0);
+    assert_int_equal(status, SP_FS_PERMISSION_DENIED);
+    assert_int_equal(access(real_path("open/g"), F_OK), -1);
+    assert_int_equal(access(real_path("sticky/f"), F_OK), 0);
+    assert_int_equal(unlink(real_path("sticky/f")), 0);
+    assert_int_equal(rmdir(real_path("sticky")), 0);
+    assert_int_equal(rmdir(real_path("open")), 0);
     end();
 }
 
@@ -405,8 +467,10 @@ int main(void)
         cmocka_unit_test(attributes),
         cmocka_unit_test(the_umask),
         cmocka_unit_test(listed),
+        cmocka_unit_test(nothing_above_shows),
         cmocka_unit_test(made_and_removed),
         cmocka_unit_test(renamed),
+        cmocka_unit_test(half_renamed),
         cmocka_unit_test(linked),
         cmocka_unit_test(where_it_begins),
         cmocka_unit_test(unconfined),

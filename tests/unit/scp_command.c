@@ -169,6 +169,29 @@ static void too_much(void **state)
     assert_string_equal(reason, "too many paths");
 }
 
+/* A component is compared with each name of a directory: 64 KiB of "[...]" would take seconds. */
+static void long_patterns(void **state)
+{
+    static char text[SPP_COMMAND_MAX + 1];
+    spp_command c;
+    (void)state;
+    for (size_t length = SPP_COMPONENT_MAX - 1; length <= SPP_COMPONENT_MAX + 1; length++) {
+        memcpy(text, "scp -f d/", 9);
+        memset(text + 9, 'x', length);
+        text[9] = '[';
+        memcpy(text + 9 + length, "/x", 3);
+        bool good = spp_command_parse(&c, &env, text, reason);
+        assert_int_equal(good, length <= SPP_COMPONENT_MAX);
+        if (good)
+            forget(&c);
+        else
+            assert_string_equal(reason, "a pattern is too long");
+    }
+    text[9] = 'x'; /* no pattern: a path like others */
+    c = parsed(text);
+    forget(&c);
+}
+
 static void is_it_one(void **state)
 {
     static const char *const yes[] = {"scp -t .",        " scp -f x", "scp -rpt x",
@@ -304,10 +327,11 @@ static void out_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(options),          cmocka_unit_test(words),
-        cmocka_unit_test(refused),          cmocka_unit_test(too_much),
-        cmocka_unit_test(is_it_one),        cmocka_unit_test(patterns),
-        cmocka_unit_test(plain_components), cmocka_unit_test(out_of_memory),
+        cmocka_unit_test(options),       cmocka_unit_test(words),
+        cmocka_unit_test(refused),       cmocka_unit_test(too_much),
+        cmocka_unit_test(long_patterns), cmocka_unit_test(is_it_one),
+        cmocka_unit_test(patterns),      cmocka_unit_test(plain_components),
+        cmocka_unit_test(out_of_memory),
     };
     spb_env_init(&env, NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,6 +23,22 @@ static void a_file_is_taken(void **state)
     assert_string_equal(logged, "target r0 w4 s0 1;");
 }
 
+static void requests_are_told(void **state)
+{
+    char wanted[128];
+    (void)state;
+    script.fail = SP_FS_OP_FSETSTAT;
+    begin("scp -t target");
+    expect_ok();
+    send_bytes("C0644 4 f\ntext", 15);
+    EXPECT("\0\1scp: target: truncate: Permission denied\n");
+    finish(1);
+    (void)snprintf(wanted, sizeof wanted, "%d target 0;%d target 0;%d target 3;", SP_FS_OP_STAT,
+                   SP_FS_OP_OPEN, SP_FS_OP_FSETSTAT);
+    assert_string_equal(told, wanted);
+    assert_string_equal(last_reason, "truncate: Permission denied");
+}
+
 static void all_at_once(void **state)
 {
     static const char all[] = "C0644 4 f\ntext\0D0755 0 dnew\nC0600 0 g\n\0E\nC0644 1 h\nx";
@@ -137,6 +153,8 @@ static void failures_of_the_table(void **state)
     assert_string_equal(steps, "bsowc");
     send_text("C0644 0 f\n");
     expect_ok();
+    send_ok();
+    expect_ok();
     finish(1);
     assert_string_equal(logged, "f r0 w0 s0 0;f r0 w0 s0 1;");
 
@@ -201,6 +219,7 @@ static void bytes_wait_for_the_write_before(void **state)
     send_text("");
     pump();
     send_ok();
+    pump(); /* the close */
     expect_ok();
     assert_string_equal(steps, "bsowwac");
     script.later = false;
@@ -233,6 +252,8 @@ static void the_client_tells_of_failures(void **state)
     expect_ok();
     send_text("\1changed\n");
     expect_ok();
+    assert_string_equal(logged, "./f r0 w1 s0 0;"); /* all came, and it is not what it should be */
+    assert_string_equal(last_reason, "an error at the client");
     send_text("\2end\n");
     assert_true(server->ended);
     expect_text("");
@@ -373,6 +394,7 @@ int main(void)
         cmocka_unit_test_setup(failures_of_the_table, reset),
         cmocka_unit_test_setup(bytes_wait_for_the_write_before, reset),
         cmocka_unit_test_setup(small_files_one_behind_the_other, reset),
+        cmocka_unit_test_setup(requests_are_told, reset),
         cmocka_unit_test_setup(the_client_tells_of_failures, reset),
         cmocka_unit_test_setup(no_end_of_the_directory, reset),
         cmocka_unit_test_setup(the_client_leaves, reset),

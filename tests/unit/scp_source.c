@@ -22,6 +22,28 @@ static void a_file_is_sent(void **state)
     finish(0);
 }
 
+/* All of it went out, but the client does not say that it has come. */
+static void a_file_that_may_not_have_arrived(void **state)
+{
+    static const char *const says[] = {"", "\1no room\n", "\2no\n"};
+    char got[200];
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        begin("scp -f f");
+        send_ok();
+        expect_text("C0640 100 f\n");
+        send_ok();
+        assert_int_equal(take_bytes(got, sizeof got), 101);
+        if (i == 0)
+            spp_lost(server);
+        else
+            send_text(says[i]);
+        assert_true(server->ended);
+        assert_string_equal(logged, "f r100 w0 s0 0;");
+        finish(1);
+    }
+}
+
 static void reads_wait_for_the_client(void **state)
 {
     static char got[1 << 20];
@@ -345,6 +367,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_file_is_sent, reset),
+        cmocka_unit_test_setup(a_file_that_may_not_have_arrived, reset),
         cmocka_unit_test_setup(reads_wait_for_the_client, reset),
         cmocka_unit_test_setup(a_file_that_becomes_shorter, reset),
         cmocka_unit_test_setup(a_tree_is_sent, reset),

@@ -414,14 +414,14 @@ static void a_version_names_what_there_is(void **state)
     const sp_fs_handlers none = {SP_FS_HANDLERS_INIT};
     sp_fs *fs = sp_fs_new(&none, NULL, NULL);
     spb_buffer b = out();
-    spf_put_version(&b, fs);
+    spf_put_version(&b, fs, 0);
     expect_bytes(&b,
                  "\0\0\0\x20\x02\0\0\0\3\0\0\0\x12limits@openssh.com\0\0\0\1"
                  "1",
                  36);
     sp_fs_unref(fs);
     fs = sp_fs_memory_new(NULL);
-    spf_put_version(&b, fs);
+    spf_put_version(&b, fs, 0);
     spb_reader r;
     spr_init(&r, b.data + 9, b.length - 9);
     size_t count = 0;

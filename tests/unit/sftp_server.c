@@ -359,6 +359,7 @@ static void links_are_made_the_client_s_way(void **state)
     (void)state;
     assert_true(spf_has_draft_links("SSH-2.0-AsyncSSH_2.10.1"));
     assert_true(spf_has_draft_links("SSH-2.0-libssh_0.10.6"));
+    assert_true(spf_has_draft_links("SSH-2.0-WinSCP_release_6.3.5"));
     assert_false(spf_has_draft_links("SSH-2.0-libssh2_1.10.0"));
     assert_false(spf_has_draft_links("SSH-2.0-OpenSSH_9.2"));
     assert_false(spf_has_draft_links(NULL));

@@ -28,6 +28,8 @@ static int open_now, ends;
 static size_t cursor;
 static char last_path[256];
 static char logged[512];
+static char told[1024]; /* requests: operation, path, status */
+static char last_reason[SPP_ERROR_MAX];
 
 static inline void note_path(const sp_fs_request *q)
 {
@@ -169,6 +171,18 @@ static inline void transferred(sp_channel *channel, const sp_sftp_transfer *t, v
     (void)snprintf(logged + length, sizeof logged - length, "%s r%u w%u s%d %d;", t->path,
                    (unsigned)t->bytes_read, (unsigned)t->bytes_written, (int)t->status,
                    t->by_client);
+    assert_true(t->whole == t->by_client);
+    assert_true(t->whole ? t->data_status == SP_FS_OK : true);
+    (void)snprintf(last_reason, sizeof last_reason, "%s", t->reason != NULL ? t->reason : "-");
+}
+
+static inline void performed(sp_channel *channel, const sp_sftp_event *e, void *data)
+{
+    size_t length = strlen(told);
+    (void)channel;
+    (void)data;
+    (void)snprintf(told + length, sizeof told - length, "%d %s %d;", (int)e->op,
+                   e->path != NULL ? e->path : "-", (int)e->status);
 }
 
 static inline void begin_table(const sp_fs_handlers *handlers, const char *command,
@@ -178,10 +192,11 @@ static inline void begin_table(const sp_fs_handlers *handlers, const char *comma
     if (more != NULL)
         options = *more;
     options.transferred = transferred;
+    options.performed = performed;
     memset(steps, 0, sizeof steps);
     written_length = 0;
     open_now = ends = 0;
-    logged[0] = '\0';
+    logged[0] = told[0] = '\0';
     kept = NULL;
     stand_begin(sp_fs_new(handlers, NULL, fs_options), command, &options);
 }
