@@ -72,6 +72,8 @@ int spl_watch_new(spl_watch **watch, spl_loop *loop, int fd, spl_watch_fn ready,
 /* What to wait for; 0: nothing. An error or hang-up of the descriptor counts as what is waited
  * for. Cheap when nothing changes, and when something is switched off and on again. */
 int spl_watch_set(spl_watch *watch, unsigned events);
+/* The same, and what is not in `events` wakes the loop not even once more. */
+int spl_watch_quiet(spl_watch *watch, unsigned events);
 int spl_watch_fd(const spl_watch *watch);
 /* Closes the watch and gives its descriptor back. */
 int spl_watch_take(spl_watch *watch);
@@ -85,6 +87,14 @@ int spl_timer_new(spl_timer **timer, spl_loop *loop, void (*fired)(void *data), 
 void spl_timer_start(spl_timer *timer, uint64_t delay_ms, uint64_t repeat_ms);
 void spl_timer_stop(spl_timer *timer);
 void spl_timer_close(spl_timer *timer); /* NULL is fine */
+
+/* For less than a millisecond. SP_ENOTSUP where the system has none. Fires once for each start; a
+ * new start replaces the last. */
+typedef struct spl_fine_timer spl_fine_timer;
+int spl_fine_timer_new(spl_fine_timer **timer, spl_loop *loop, void (*fired)(void *data),
+                       void *data);
+int spl_fine_timer_start(spl_fine_timer *timer, uint32_t microseconds);
+void spl_fine_timer_close(spl_fine_timer *timer); /* NULL is fine */
 
 /* ---- work: `work` on the thread pool, then `done` on the loop's thread ---- */
 int spl_work(spl_loop *loop, void (*work)(void *data), void (*done)(void *data), void *data);

@@ -82,6 +82,12 @@ int spl_watch_set(spl_watch *watch, unsigned events)
     return arm(watch, events);
 }
 
+int spl_watch_quiet(spl_watch *watch, unsigned events)
+{
+    watch->wanted = (unsigned char)events;
+    return watch->armed == events ? 0 : arm(watch, events);
+}
+
 int spl_watch_fd(const spl_watch *watch)
 {
     return watch->fd;

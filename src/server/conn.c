@@ -44,6 +44,7 @@ static void finish(sp_conn *conn)
     sp_engine_free(conn->engine);
     conn->engine = NULL;
     spl_task_cancel(&conn->task);
+    spb_list_remove(&conn->rest);
     spb_free(sps_conn_env(conn), conn->channels);
     conn->channels = NULL;
     conn->channel_room = 0;
@@ -283,9 +284,11 @@ static void receive(sp_conn *conn)
     int number = errno;
     sp_engine_tick(conn->engine, spl_loop_now(conn->server->loop));
     (void)sp_engine_received(conn->engine, n > 0 ? (size_t)n : 0);
-    if (n > 0)
+    if (n > 0) {
+        uint64_t now = spl_loop_now(conn->server->loop);
         sps_count(&conn->server->counters.bytes_received, (uint64_t)n);
-    else if (n == 0)
+        sps_rest(conn, sps_pace_read(&conn->pace, now, (size_t)n, (size_t)n < room));
+    } else if (n == 0)
         end_input(conn, 0, 0);
     else if (n != SP_EAGAIN)
         end_input(conn, SP_EIO, number);
@@ -310,6 +313,10 @@ static void wait_for_more(sp_conn *conn)
     if (conn->watch == NULL)
         return;
     unsigned events = conn->blocked ? SPL_WRITABLE : 0;
+    if (sps_rests(conn)) {
+        (void)spl_watch_quiet(conn->watch, events);
+        return;
+    }
     if (!conn->input_ended && sp_engine_wants_input(conn->engine))
         events |= SPL_READABLE;
     (void)spl_watch_set(conn->watch, events);
@@ -378,6 +385,11 @@ void sps_conn_drop(sp_conn *conn)
     if (conn->state != SPS_CONN_GONE)
         finish(conn);
     sp_conn_unref(conn);
+}
+
+void sps_conn_read(sp_conn *conn)
+{
+    ready(conn, SPL_READABLE);
 }
 
 /* ---- the beginning ---- */

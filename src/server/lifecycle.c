@@ -43,6 +43,7 @@ static void close_now(sp_server *server)
     sps_timers_stop(server, false);
     spl_timer_close(server->drain_timer);
     server->drain_timer = NULL;
+    sps_rests_end(server);
     if (!sps_is_part(server))
         spb_log(&server->env, SP_LOG_INFO, "the server is closed");
     if (server->own_loop)

@@ -95,6 +95,7 @@ static void init_lists(sp_server *server)
 {
     spb_list_init(&server->listeners);
     spb_list_init(&server->conns);
+    spb_list_init(&server->resting);
     spb_list_init(&server->timers);
     spb_list_init(&server->processes);
     spb_list_init(&server->relays);
@@ -221,6 +222,7 @@ static void end_one(sp_server *server)
     sps_relays_forget(server);
     sps_timers_stop(server, true);
     spl_timer_close(server->drain_timer);
+    sps_rests_end(server);
     sps_waiters_call(&server->env, &server->waiters);
     spl_task_cancel(&server->task);
 }

@@ -14,6 +14,7 @@
 #include "loop/socket.h"
 
 #include "server/group.h"
+#include "server/pace.h"
 #include <sallyport/direct.h>
 #include <sallyport/engine.h>
 #include <sallyport/process.h>
@@ -73,6 +74,7 @@ struct sp_server {
     bool idle;           /* counted out of the group's busy ones */
     bool own_loop;
     bool no_delay;
+    bool restless;   /* rests can't be had */
     bool log_limits; /* the next refusal for lack of resources is logged */
     sps_server_state state;
     atomic_bool stop_asked;
@@ -86,6 +88,8 @@ struct sp_server {
     sp_revoked_keys *revoked;       /* NULL: no list */
     spl_task task;                  /* looks whether all is closed */
     spl_timer *drain_timer;         /* made when needed */
+    spl_fine_timer *rest_timer;     /* the same */
+    spb_link resting;               /* connections that are not read for a moment (pace.h) */
     spb_link listeners;
     spb_link conns;
     spb_link timers;
@@ -143,6 +147,8 @@ struct sp_conn {
     uint64_t id;
     spl_address peer;
     spl_address local;
+    sps_pace pace;
+    spb_link rest; /* on the server's list while what comes is not read (pace.h) */
     int write_error; /* errno of the write that failed; nothing is written any more */
     unsigned char state;
     bool running; /* in sps_conn_run: what handlers do is looked at when they return */
@@ -190,6 +196,12 @@ struct sp_channel {
     bool own; /* we opened it */
 };
 
+/* ---- rest.c ---- */
+/* It is not read for so long, or less; 0, or if that can't be had: it is read as always. */
+void sps_rest(sp_conn *conn, uint32_t microseconds);
+bool sps_rests(const sp_conn *conn);
+void sps_rests_end(sp_server *server); /* there will be none any more */
+
 /* ---- server.c, listen.c, lifecycle.c ---- */
 /* A table or options struct of the application's: copies what both versions know. */
 bool sps_copy_sized(void *to, size_t to_size, const void *from);
@@ -210,6 +222,7 @@ void sps_waiters_call(const spb_env *env, spb_link *waiters);
 int sps_conn_start(sp_server *server, int fd);
 /* Reacts to all events, sends, and sets what to wait for. Not for handlers: see sps_conn_touch. */
 void sps_conn_run(sp_conn *conn);
+void sps_conn_read(sp_conn *conn); /* its socket may have something */
 /* Something was done to the engine: the connection runs before the loop waits again. */
 void sps_conn_touch(sp_conn *conn);
 void sps_conn_drop(sp_conn *conn);

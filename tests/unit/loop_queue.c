@@ -184,6 +184,41 @@ static void tasks_run_before_the_loop_waits(void **state)
     spl_loop_free(the_loop);
 }
 
+static spl_fine_timer *fine;
+static int fine_fired;
+
+static void fine_fires(void *data)
+{
+    assert_ptr_equal(data, &fine_fired);
+    if (++fine_fired < 3)
+        assert_int_equal(spl_fine_timer_start(fine, 100), 0);
+    else
+        spl_loop_stop(the_loop);
+}
+
+static void fine_timers_fire_once_for_each_start(void **state)
+{
+    (void)state;
+    the_loop = make_loop();
+    fine_fired = 0;
+    int result = spl_fine_timer_new(&fine, the_loop, fine_fires, &fine_fired);
+    if (result == SP_ENOTSUP) {
+        spl_loop_free(the_loop);
+        skip();
+    }
+    assert_int_equal(result, 0);
+    assert_int_equal(spl_timer_new(&the_timer, the_loop, too_late, NULL), 0);
+    spl_timer_start(the_timer, 10000, 0);
+    assert_int_equal(spl_fine_timer_start(fine, 5000000), 0);
+    assert_int_equal(spl_fine_timer_start(fine, 100), 0); /* replaces it */
+    assert_int_equal(spl_loop_run(the_loop), 0);
+    assert_int_equal(fine_fired, 3);
+    spl_fine_timer_close(fine);
+    spl_fine_timer_close(NULL);
+    spl_timer_close(the_timer);
+    spl_loop_free(the_loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -191,6 +226,7 @@ int main(void)
         cmocka_unit_test(a_post_taken_is_run),
         cmocka_unit_test(freeing_waits_for_work),
         cmocka_unit_test(tasks_run_before_the_loop_waits),
+        cmocka_unit_test(fine_timers_fire_once_for_each_start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
