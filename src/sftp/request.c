@@ -395,7 +395,7 @@ static void prepare_write(spf_request *request, const spf_message *m)
     request->packet = server->packet;
     server->packet = NULL;
     request->base.q.bytes = m->bytes.data;
-    request->charge += request->packet->used;
+    request->charge += request->packet->capacity;
 }
 
 static void prepare(spf_request *request, const spf_message *m)

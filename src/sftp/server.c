@@ -221,7 +221,8 @@ static bool may_read(const spf_server *server, const spf_request *request)
 {
     return server->reading == 0 ||
            (server->ready < READY_MAX &&
-            server->bytes + spf_read_length(request) <= server->options.max_bytes);
+            server->bytes + spf_read_length(request) <= server->options.max_bytes &&
+            server->memory <= server->options.max_bytes + SPB_POOL_BUFFER);
 }
 
 /* Starts what may start. True: something was. Each start may change the list. */

@@ -23,6 +23,7 @@ static void finish(void)
     spf_end_of_input(server);
     assert_true(spf_ended(server));
     assert_null(server->filling);
+    assert_int_equal(server->memory, 0);
     assert_int_equal(server->count, 0);
     assert_int_equal(server->bytes, 0);
     assert_int_equal(server->reading, 0);
