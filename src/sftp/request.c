@@ -7,6 +7,9 @@
 #define CHARGE_LISTING ((size_t)64 * 1024) /* of a reply with names, about */
 #define ENTRIES 100u                       /* in one reply, at most */
 #define ENTRY_MAX (SPF_LONGNAME_MAX + SP_FS_NAME_MAX + 64)
+/* Data of one request, as clients are told: the largest that fits a buffer of the pool. More is
+ * taken, up to the largest packet. */
+#define ADVISED ((size_t)252 * 1024)
 #define OFFSET_MAX ((uint64_t)INT64_MAX)
 
 /* ---- life ---- */
@@ -244,10 +247,13 @@ static bool answer_version(spf_server *server)
 static bool answer_limits(spf_server *server, uint32_t id)
 {
     const sp_sftp_options *o = &server->options;
+    size_t most = o->max_packet - SPF_PACKET_OVERHEAD;
+    if (most > ADVISED)
+        most = ADVISED;
     const spf_limits limits = {
         .packet = o->max_packet,
-        .read = o->max_packet - SPF_PACKET_OVERHEAD,
-        .write = o->max_packet - SPF_PACKET_OVERHEAD,
+        .read = most,
+        .write = most,
         .handles = o->max_handles,
     };
     spf_request *request = own(server, id);
@@ -396,7 +402,7 @@ static void prepare_write(spf_request *request, const spf_message *m)
     request->packet = server->packet;
     server->packet = NULL;
     request->base.q.bytes = m->bytes.data;
-    request->charge += request->packet->used;
+    request->charge += request->packet->capacity;
 }
 
 static void prepare(spf_request *request, const spf_message *m)

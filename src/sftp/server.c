@@ -12,7 +12,7 @@
 #define PACKET_LEAST ((size_t)34000)
 #define PACKET_MOST ((size_t)512 * 1024)
 #define AT_ONCE ((size_t)32 * 1024 + 512) /* memory for a packet before its bytes have come */
-#define READY_MAX ((size_t)256 * 1024)    /* read and not written: more is read when it is */
+#define READY_MAX ((size_t)128 * 1024)    /* read and not written: more is read when it is */
 #define HELD_MAX ((size_t)2 * 1024 * 1024)
 #define REPLY_MAX ((size_t)1024 * 1024)
 
@@ -221,7 +221,8 @@ static bool may_read(const spf_server *server, const spf_request *request)
 {
     return server->reading == 0 ||
            (server->ready < READY_MAX &&
-            server->bytes + spf_read_length(request) <= server->options.max_bytes);
+            server->bytes + spf_read_length(request) <= server->options.max_bytes &&
+            server->memory <= server->options.max_bytes + SPB_POOL_BUFFER);
 }
 
 /* Starts what may start. True: something was. Each start may change the list. */

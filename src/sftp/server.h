@@ -109,6 +109,7 @@ struct spf_server {
     spb_buffer held;    /* input that must wait */
     spf_block *filling; /* the block that replies are put into */
     spb_buffer scratch; /* where a reply is put together; empty between two */
+    size_t memory;      /* of all blocks */
     size_t reading;     /* bytes that reads which were started have room for */
     size_t ready;       /* bytes that were read and not written yet */
     spb_link requests;
