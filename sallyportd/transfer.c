@@ -124,7 +124,7 @@ static void opened(void *data)
 static transfer *transfer_new(const login *l, transfer_kind kind, const char *command)
 {
     const char *name = kind == TRANSFER_SFTP ? "sftp" : "scp";
-    option_problem problem;
+    option_problem problem = {""};
     transfer *t = calloc(1, sizeof *t);
 
     if (t == NULL)
