@@ -47,6 +47,7 @@ typedef struct sp_sftp_transfer {
     bool whole;
     sp_fs_status data_status; /* of the first read or write that failed; SP_FS_OK: none did */
     const char *reason;       /* its words; NULL: none, or those of the status */
+    bool lost;                /* the channel is gone, or its connection */
 } sp_sftp_transfer;
 
 /* A request that was answered, or refused before the file system was asked. Lent to the callback.
