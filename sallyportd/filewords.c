@@ -11,7 +11,7 @@
 
 option_result check_internal_sftp(const keyword *k, const char *command, option_problem *problem)
 {
-    option_problem wrong;
+    option_problem wrong = {""};
     sftp_flags flags;
 
     if (!is_internal_sftp(command))
@@ -81,27 +81,30 @@ option_result read_quota(const keyword *k, const option_values *values, options 
     return OPTION_OK;
 }
 
-static void print_none_or(const keyword *k, const char *format, uint64_t value, bool none,
-                          FILE *out)
+static void print_word(const keyword *k, FILE *out)
 {
     for (const char *c = k->name; *c != '\0'; c++)
         (void)fputc(tolower((unsigned char)*c), out);
-    if (none)
-        (void)fputs(" none\n", out);
-    else
-        (void)fprintf(out, format, value);
 }
 
 void print_umask(const keyword *k, const options *o, FILE *out)
 {
     uint32_t mask = *CONST_MEMBER(k, o, uint32_t);
 
-    print_none_or(k, " 0%" PRIo64 "\n", mask, mask == NOT_GIVEN, out);
+    print_word(k, out);
+    if (mask == NOT_GIVEN)
+        (void)fputs(" none\n", out);
+    else
+        (void)fprintf(out, " 0%" PRIo32 "\n", mask);
 }
 
 void print_quota(const keyword *k, const options *o, FILE *out)
 {
     uint64_t bytes = *CONST_MEMBER(k, o, uint64_t);
 
-    print_none_or(k, " %" PRIu64 "\n", bytes, bytes == 0, out);
+    print_word(k, out);
+    if (bytes == 0)
+        (void)fputs(" none\n", out);
+    else
+        (void)fprintf(out, " %" PRIu64 "\n", bytes);
 }

@@ -58,8 +58,8 @@ extern const choice facility_choices[];  /* syslog's numbers */
 extern const keyword keywords[];
 extern const size_t keyword_count;
 
-/* The words of sshd_config that this server lacks. None of them keeps anybody out: a word that does
- * so has a place in the first table, and access.c acts on it. */
+/* The words of sshd_config that this server lacks. None of them keeps anybody out or
+ * narrows what somebody may do: a word that does so has a place in the first table. */
 typedef struct lacking_word {
     const char *name;
     const char *harmless; /* values, comma-separated, that ask for nothing we lack; "*": any */

@@ -124,7 +124,7 @@ static void opened(void *data)
 static transfer *transfer_new(const login *l, transfer_kind kind, const char *command)
 {
     const char *name = kind == TRANSFER_SFTP ? "sftp" : "scp";
-    option_problem problem;
+    option_problem problem = {""};
     transfer *t = calloc(1, sizeof *t);
 
     if (t == NULL)
@@ -184,7 +184,8 @@ static void transferred(sp_channel *channel, const sp_sftp_transfer *transferred
 {
     const transfer *t = data;
 
-    transfer_log_closed(&t->log, transferred_file, sp_channel_conn(channel) != NULL);
+    (void)channel;
+    transfer_log_closed(&t->log, transferred_file);
 }
 
 static void closed(sp_channel *channel, uint32_t status, void *data)

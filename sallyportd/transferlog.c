@@ -248,7 +248,7 @@ void transfer_log_event(const transfer_log *log, const sp_sftp_event *e)
 /* ---- files ----------------------------------------------------------------------------------- */
 
 /* "complete" is said of what was carried whole, and of nothing else. */
-static void put_result(const sp_sftp_transfer *t, bool connected, char *out, size_t size)
+static void put_result(const sp_sftp_transfer *t, char *out, size_t size)
 {
     if (t->data_status != SP_FS_OK)
         (void)snprintf(out, size, "failed: %s",
@@ -257,20 +257,20 @@ static void put_result(const sp_sftp_transfer *t, bool connected, char *out, siz
         (void)snprintf(out, size, "failed: close: %s", status_words(t->status));
     else if (!t->by_client)
         (void)snprintf(out, size, "interrupted: %s",
-                       connected ? "the client left it open" : "the connection was lost");
+                       t->lost ? "the connection was lost" : "the client left it open");
     else if (t->whole)
         (void)snprintf(out, size, "complete");
     else
         (void)snprintf(out, size, (t->flags & SP_FS_WRITE) != 0 ? "closed" : "partial");
 }
 
-void transfer_log_closed(const transfer_log *log, const sp_sftp_transfer *t, bool connected)
+void transfer_log_closed(const transfer_log *log, const sp_sftp_transfer *t)
 {
     char name[LOG_NAME_MAX];
     char result[300];
 
     log_name(name, t->path);
-    put_result(t, connected, result, sizeof result);
+    put_result(t, result, sizeof result);
     transfer_log_line(log, SP_LOG_INFO,
                       "close %s bytes read %" PRIu64 " written %" PRIu64 " in %" PRIu64
                       ".%03u seconds: %s",

@@ -13,8 +13,7 @@ typedef struct transfer_log {
 void transfer_log_line(const transfer_log *log, sp_log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void transfer_log_event(const transfer_log *log, const sp_sftp_event *event);
-/* `connected`: the client is still there. */
-void transfer_log_closed(const transfer_log *log, const sp_sftp_transfer *transfer, bool connected);
+void transfer_log_closed(const transfer_log *log, const sp_sftp_transfer *transfer);
 
 /* Writes `name` in quotes, with everything that is no printable ASCII as \ooo and a backslash
  * before quotes and backslashes. What is too long is cut, and "..." put behind the quotes. */

@@ -47,6 +47,7 @@ typedef struct sp_sftp_transfer {
     bool whole;
     sp_fs_status data_status; /* of the first read or write that failed; SP_FS_OK: none did */
     const char *reason;       /* its words; NULL: none, or those of the status */
+    bool lost;                /* the channel is gone, or its connection */
 } sp_sftp_transfer;
 
 /* A request that was answered, or refused before the file system was asked. Lent to the callback.
@@ -63,7 +64,7 @@ typedef struct sp_sftp_event {
     uint64_t length; /* READ, WRITE, COPY_DATA */
     sp_fs_status status;
     const char *text; /* of a failure; NULL: the words of the status */
-    bool refused;     /* by read_only, `refused` or the limits: it was not asked */
+    bool refused; /* it was not asked: read_only, `refused`, limits, no such handle or operation */
 } sp_sftp_event;
 
 /* Bits of `refused` below. An operation stands for all requests that lead to it, but the plain

@@ -158,6 +158,7 @@ static void closed(spp_server *server, const spd_answer *answer)
         .reason = file->failed          ? file->error
                   : file->client_failed ? "an error at the client"
                                         : NULL,
+        .lost = server->lost,
     };
     if (server->options.transferred != NULL)
         server->options.transferred(server->channel, &transfer, server->options.data);

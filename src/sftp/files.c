@@ -114,6 +114,7 @@ void spf_file_closed(spf_server *server, const spf_file *file, sp_fs_status stat
         .whole = by_client && spf_read_whole(file),
         .data_status = file->data_status,
         .reason = file->reason,
+        .lost = server->lost,
     };
     server->options.transferred(server->channel, &transfer, server->options.data);
 }

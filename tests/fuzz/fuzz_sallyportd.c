@@ -32,8 +32,10 @@ static void check_name(const char *text)
     log_name(out, text);
     size_t end = strlen(out);
     check(out[0] == '"' && end < sizeof out);
-    if (strcmp(out + end - 3, "...") == 0 && out[end - 4] == '"')
+    if (end > 4 && out[end - 1] != '"') {
+        check(strcmp(out + end - 4, "\"...") == 0 && strlen(text) > 100);
         end -= 3;
+    }
     check(end >= 2 && out[end - 1] == '"');
     for (size_t i = 1; i < end - 1; i++) {
         check(out[i] >= 0x20 && out[i] < 0x7f && out[i] != '"');

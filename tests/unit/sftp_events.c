@@ -33,8 +33,11 @@ static void transferred(sp_channel *channel, const sp_sftp_transfer *t, void *da
     assert_null(channel);
     assert_ptr_equal(data, events);
     add(transfers, sizeof transfers, "%s r%u w%u %s%s %d %s;", t->path, (unsigned)t->bytes_read,
-        (unsigned)t->bytes_written, t->by_client ? "closed" : "left", t->whole ? " whole" : "",
-        (int)t->data_status, t->reason != NULL ? t->reason : "-");
+        (unsigned)t->bytes_written,
+        t->by_client ? "closed"
+        : t->lost    ? "lost"
+                     : "left",
+        t->whole ? " whole" : "", (int)t->data_status, t->reason != NULL ? t->reason : "-");
 }
 
 static void begin_on(sp_fs *fs, sp_sftp_options options)
@@ -309,10 +312,12 @@ static void the_client_vanishes(void **state)
     handle h = opened("/f", SP_FS_READ);
     send_read(2, h, 0, 10);
     send_handle(SPF_CLOSE, 4, h);
+    drain();
+    (void)opened("/g", MAKE);
     spf_lost(server);
     assert_true(spf_ended(server));
     stand_end();
-    assert_string_equal(transfers, "/f r10 w0 closed whole 0 -;");
+    assert_string_equal(transfers, "/f r10 w0 closed whole 0 -;/g r0 w0 lost 0 -;");
 }
 
 int main(void)
