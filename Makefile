@@ -16,7 +16,8 @@ help:
 	@echo "make format   format the sources"
 	@echo "make docs     check the manual page"
 	@echo "make install  install the release build (DESTDIR, PREFIX)"
-	@echo "PRESET=debug|release|asan|tsan|coverage chooses the build of run and test"
+	@echo "PRESET=debug|release|asan|tsan|coverage chooses the build of run and test; OPTIONS=-D..."
+	@echo "are further options of CMake for test"
 
 deps-build:
 	@scripts/install-deps build
@@ -35,7 +36,7 @@ run: build
 	@exec $(BUILD)/sallyportd -D -e -p 8022 -o ListenAddress=127.0.0.1
 
 test: deps-test
-	@cmake --preset $(PRESET) -DSP_TESTS=ON >/dev/null
+	@cmake --preset $(PRESET) -DSP_TESTS=ON $(OPTIONS) >/dev/null
 	@cmake --build $(BUILD)
 	@tests/run $(BUILD)
 

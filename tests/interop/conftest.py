@@ -17,6 +17,34 @@ import servers  # noqa: E402
 MEBIBYTES = int(os.environ.get("SALLYPORT_MEBIBYTES", "64"))
 
 
+def chosen(client, value, values):
+    """Is this cell of a matrix, of a client and one of some values, in the thin one? Each value has
+    OpenSSH's client and one more, and each client has a value."""
+    names = [kind.name for kind in clients.ALL]
+    turn = min(len(names), values)
+    return client == "openssh" or names.index(client) % turn == value % turn
+
+
+def pytest_collection_modifyitems(config, items):
+    """With SALLYPORT_MATRIX=thin, of tests that have a client and other parameters some are left."""
+    if os.environ.get("SALLYPORT_MATRIX") != "thin":
+        return
+    others = {}  # of each test function: its values of all parameters but the client, in their order
+    kept, left_out = [], []
+    for item in items:
+        parameters = dict(item.callspec.params) if hasattr(item, "callspec") else {}
+        client = parameters.pop("client", None)
+        if client is not None:
+            item.cell = (client, repr(sorted(parameters.items())))
+            others.setdefault(item.function, {}).setdefault(item.cell[1], len(others[item.function]))
+    for item in items:
+        values = others.get(getattr(item, "function", None), {})
+        whole = len(values) < 2 or chosen(item.cell[0], values[item.cell[1]], len(values))
+        (kept if whole else left_out).append(item)
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = kept
+
+
 def pytest_configure(config):
     if not os.path.exists(servers.built("tools", "contract_server")):
         pytest.exit(f"set SALLYPORT_BUILD to a build folder; {servers.BUILD} has no tools", 2)

@@ -22,7 +22,8 @@ def made(tmp_path):
     """Makes keys: made("name", type)."""
     def make(name, kind="ed25519"):
         path = tmp_path / name
-        keygen("-t", kind, "-N", "", "-f", path)
+        bits = ["-b", 2048] if kind == "rsa" else []
+        keygen("-t", kind, *bits, "-N", "", "-f", path)
         return path
     return make
 

@@ -322,7 +322,7 @@ def test_accepted_algorithms_of_a_match_block(start, keys, tmp_path):
     path = tmp_path / "config"
     path.write_text(f"PubkeyAcceptedAlgorithms ssh-ed25519\nMatch user {USER}\n"
                     "PubkeyAcceptedAlgorithms rsa-sha2-512\n")
-    keys.key("rsa", "rsa")
+    keys.key("rsa", "rsa", "-b", "2048")
     keys.file.write_text(keys.public() + "\n" + keys.public("rsa") + "\n")
     server = start(arguments=["-f", path])
     assert server.ssh("true").returncode == 255

@@ -16,7 +16,7 @@ from servers import PATIENCE, Program, built, parse_json
 
 SIZES = (0, 1, 32767, 32768, 32769, 1000000)
 MEBIBYTES = int(os.environ.get("SALLYPORT_MEBIBYTES", "64"))
-SMALL_FILES = 1000
+SMALL_FILES = int(os.environ.get("SALLYPORT_FILES", "1000"))
 
 
 class SftpServer(Program):
@@ -80,6 +80,15 @@ def large_file(tmp_path_factory):
     with open(path, "wb") as file:
         for _ in range(MEBIBYTES):
             file.write(os.urandom(1 << 20))
+    return path
+
+
+@pytest.fixture(scope="session")
+def medium_file(tmp_path_factory, large_file):
+    """For clients in Python, which are slow: up to 16 MiB."""
+    path = tmp_path_factory.mktemp("sftp") / "medium"
+    with open(large_file, "rb") as file:
+        path.write_bytes(file.read(16 << 20))
     return path
 
 
@@ -514,8 +523,8 @@ def paramiko_client(sftp):
     transport.close()
 
 
-def test_paramiko_transfers(paramiko_client, random_files, large_file, tmp_path):
-    for path in [*random_files, large_file]:
+def test_paramiko_transfers(paramiko_client, random_files, medium_file, tmp_path):
+    for path in [*random_files, medium_file]:
         paramiko_client.put(str(path), path.name)
         paramiko_client.get(path.name, str(tmp_path / path.name))
         assert digest(path) == digest(tmp_path / path.name)
@@ -575,7 +584,7 @@ def test_paramiko_names(paramiko_client):
 # ---- AsyncSSH
 
 
-def test_asyncssh(sftp, random_files, large_file, small_files, tmp_path):
+def test_asyncssh(sftp, random_files, medium_file, small_files, tmp_path):
     asyncssh = pytest.importorskip("asyncssh")
     import asyncio
 
@@ -586,8 +595,8 @@ def test_asyncssh(sftp, random_files, large_file, small_files, tmp_path):
                 await exercise(client)
 
     async def exercise(client):
-        await client.put([*map(str, random_files), str(large_file)], ".", preserve=True)
-        await client.get([p.name for p in [*random_files, large_file]], str(tmp_path),
+        await client.put([*map(str, random_files), str(medium_file)], ".", preserve=True)
+        await client.get([p.name for p in [*random_files, medium_file]], str(tmp_path),
                          preserve=True)
         await client.put(str(small_files), "many", recurse=True)
         await client.get("many", str(tmp_path / "back"), recurse=True)
@@ -616,7 +625,7 @@ def test_asyncssh(sftp, random_files, large_file, small_files, tmp_path):
         assert not await client.exists("many")
 
     asyncio.run(all_of_it())
-    for path in [*random_files, large_file]:
+    for path in [*random_files, medium_file]:
         assert digest(path) == digest(tmp_path / path.name)
         assert int(os.stat(path).st_mtime) == int(os.stat(tmp_path / path.name).st_mtime)
     assert same_folders(small_files, tmp_path / "back")
