@@ -8,6 +8,7 @@
 #include "crypto/fetch.c"
 #include "crypto/file_cipher.c"
 #include "crypto/hash.c"
+#include "crypto/kex_dh.c"
 #include "crypto/kex_ecdh.c"
 #include "crypto/kex_table.c"
 #undef POINT_UNCOMPRESSED
@@ -22,6 +23,7 @@
 #include "crypto/protect_gcm.c"
 #include "crypto/random.c"
 #include "crypto/sign.c"
+#include "crypto/umac.c"
 #include "crypto/verify.c"
 
 #include "crypto/cipher_table.c" /* after fetch.c, which has a local of the same name */
