@@ -11,7 +11,7 @@
 static spb_env env;
 static long countdown = -1, live;
 
-static void *test_realloc(void *ctx, void *ptr, size_t size)
+static void *counted_realloc(void *ctx, void *ptr, size_t size)
 {
     (void)ctx;
     if (countdown == 0)
@@ -22,19 +22,19 @@ static void *test_realloc(void *ctx, void *ptr, size_t size)
     return realloc(ptr, size);
 }
 
-static void *test_alloc(void *ctx, size_t size)
+static void *counted_alloc(void *ctx, size_t size)
 {
-    return test_realloc(ctx, NULL, size);
+    return counted_realloc(ctx, NULL, size);
 }
 
-static void test_free(void *ctx, void *ptr)
+static void counted_free(void *ctx, void *ptr)
 {
     (void)ctx;
     live -= ptr == NULL ? 0 : 1;
     free(ptr);
 }
 
-/* A line whose "prime" has these bits: it begins with 1 and ends in `end`. */
+/* A line whose "prime" has these bits: it begins with 1, and its last digits are those of `end`. */
 static const char *line(const char *before, unsigned bits, const char *generator, const char *end)
 {
     static char text[8192];
@@ -43,7 +43,7 @@ static const char *line(const char *before, unsigned bits, const char *generator
 
     memset(text + n, '0', digits);
     text[n] = "8124"[bits % 4];
-    memcpy(text + n + digits - strlen(end), end, strlen(end) + 1);
+    memcpy(text + n + digits - strspn(end, "0123456789ABCDEFab"), end, strlen(end) + 1);
     return text;
 }
 
@@ -227,7 +227,7 @@ static void out_of_memory(void **unused)
 
 int main(void)
 {
-    const sp_allocator allocator = {NULL, test_alloc, test_realloc, test_free};
+    const sp_allocator allocator = {NULL, counted_alloc, counted_realloc, counted_free};
 
     spb_env_init(&env, &allocator);
     const struct CMUnitTest tests[] = {
