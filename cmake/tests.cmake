@@ -93,6 +93,9 @@ foreach(source IN LISTS sources)
   sp_tool(${name} ${source})
   target_link_libraries(${name} PRIVATE ${extra})
 endforeach()
+# Not of the public headers: it looks into the library.
+sp_test_program(kem_peer ${PROJECT_SOURCE_DIR}/tests/kem/peer.c)
+set_target_properties(kem_peer PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tools)
 file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/tools/contract/*.c)
 sp_tool(contract_server ${sources})
 
