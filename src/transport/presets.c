@@ -47,17 +47,24 @@
     CERT("ecdsa-sha2-nistp384")                                                                    \
     CERT("ecdsa-sha2-nistp521") CERT("rsa-sha2-512") CERT("rsa-sha2-256")
 #define HOST_KEYS_FIPS CERTIFICATES_FIPS SIGNATURES_FIPS
-#define HOST_KEYS_MODERN CERT("ssh-ed25519") CERT("ssh-ed448") CERTIFICATES_FIPS SIGNATURES_MODERN
+#define KEYS_MODERN CERT("ssh-ed25519") CERT("ssh-ed448") CERTIFICATES_FIPS SIGNATURES_MODERN
+/* Of our own keys ECDSA's are left out: clients that have nothing else are gone. Users' are not. */
+#define HOST_KEYS_MODERN                                                                           \
+    CERT("ssh-ed25519")                                                                            \
+    CERT("ssh-ed448")                                                                              \
+    CERT("rsa-sha2-512")                                                                           \
+    CERT("rsa-sha2-256")                                                                           \
+    "ssh-ed25519,ssh-ed448,rsa-sha2-512,rsa-sha2-256"
 #define USER_KEYS_MODERN                                                                           \
     CERT("sk-ssh-ed25519")                                                                         \
     CERT("sk-ecdsa-sha2-nistp256")                                                                 \
     CERT("webauthn-sk-ecdsa-sha2-nistp256")                                                        \
-    HOST_KEYS_MODERN "," SECURITY_KEYS ",webauthn-sk-ecdsa-sha2-nistp256@openssh.com"
+    KEYS_MODERN "," SECURITY_KEYS ",webauthn-sk-ecdsa-sha2-nistp256@openssh.com"
 #define CA_MODERN SIGNATURES_MODERN "," SECURITY_KEYS
 
 static const char *const lists[SPT_KIND_COUNT][SPT_PRESET_COUNT] = {
     [SPT_KIND_KEX] = {KEX_MODERN, KEX_COMPATIBLE, KEX_FIPS},
-    [SPT_KIND_KEY] = {HOST_KEYS_MODERN, HOST_KEYS_MODERN, HOST_KEYS_FIPS},
+    [SPT_KIND_KEY] = {HOST_KEYS_MODERN, KEYS_MODERN, HOST_KEYS_FIPS},
     [SPT_KIND_CIPHER] = {CIPHERS_MODERN, CIPHERS_MODERN, CIPHERS_FIPS},
     [SPT_KIND_MAC] = {MACS_MODERN, MACS_COMPATIBLE, MACS_FIPS},
     [SPT_KIND_COMPRESSION] = {COMPRESSIONS, COMPRESSIONS, COMPRESSIONS},
@@ -108,7 +115,7 @@ const char *spt_supported_list(spt_kind kind)
 {
     static const char *const supported[SPT_KIND_COUNT] = {
         [SPT_KIND_KEX] = KEX_COMPATIBLE,
-        [SPT_KIND_KEY] = HOST_KEYS_MODERN "," MLDSA_KEYS,
+        [SPT_KIND_KEY] = KEYS_MODERN "," MLDSA_KEYS,
         [SPT_KIND_CIPHER] = CIPHERS_MODERN,
         [SPT_KIND_MAC] = MACS_COMPATIBLE,
         [SPT_KIND_COMPRESSION] = COMPRESSIONS ",zlib",
