@@ -373,8 +373,8 @@ static int prepare(void **unused)
     }
     BIO *bio = BIO_new(BIO_s_mem());
     char *text;
-    assert_int_equal(PEM_write_bio_PKCS8PrivateKey(bio, keys[LAST]->pkey, NULL, NULL, 0, NULL, NULL),
-                     1);
+    assert_int_equal(
+        PEM_write_bio_PKCS8PrivateKey(bio, keys[LAST]->pkey, NULL, NULL, 0, NULL, NULL), 1);
     long length = BIO_get_mem_data(bio, &text);
     spb_buffer_init(&pem, &env, 8192);
     spw_bytes(&pem, text, (size_t)length);
