@@ -15,8 +15,8 @@
 bool spc_random(const spb_env *env, void *buffer, size_t length) SPC_MUST_CHECK;
 
 /* ---- hash ---- */
-/* SHA-1 only to look fingerprints up in old lists of revoked keys, for SSHFP records and for HMAC,
- * MD5 only for fingerprints of old; libcrypto may lack both. */
+/* SHA-1 and MD5 only for fingerprints of old lists and records, SHA-1 also for HMAC; libcrypto may
+ * lack them. */
 typedef enum spc_hash_id {
     SPC_NO_HASH = 0,
     SPC_SHA256,

@@ -35,36 +35,37 @@
 /* ---- compression: RFC 4253 6.2, OpenSSH PROTOCOL 1.2. zlib before login: only by name ---- */
 #define COMPRESSIONS "none,zlib@openssh.com"
 
-/* ---- signatures: RFC 8709, RFC 5656, RFC 8332, OpenSSH PROTOCOL.certkeys, PROTOCOL.u2f. Host
- * keys, and clients' keys with security keys: those with certificates first. ---- */
-#define CERT(name) name "-cert-v01@openssh.com,"
+/* ---- signatures: RFC 8709, RFC 5656, RFC 8332, OpenSSH PROTOCOL.certkeys and
+ * PROTOCOL.u2f ---- */
 #define SIGNATURES_FIPS                                                                            \
     "ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521,rsa-sha2-512,rsa-sha2-256"
-#define SIGNATURES_MODERN "ssh-ed25519,ssh-ed448," SIGNATURES_FIPS
 #define SECURITY_KEYS "sk-ssh-ed25519@openssh.com,sk-ecdsa-sha2-nistp256@openssh.com"
+#define PLAIN_KEYS "ssh-ed25519,ssh-ed448," SIGNATURES_FIPS
+/* Of CAs; a browser makes no certificates. */
+#define SIGNATURES_MODERN PLAIN_KEYS "," SECURITY_KEYS
+/* Of host keys and of clients' keys: those with certificates first. */
 #define CERTIFICATES_FIPS                                                                          \
-    CERT("ecdsa-sha2-nistp256")                                                                    \
-    CERT("ecdsa-sha2-nistp384")                                                                    \
-    CERT("ecdsa-sha2-nistp521") CERT("rsa-sha2-512") CERT("rsa-sha2-256")
-#define HOST_KEYS_FIPS CERTIFICATES_FIPS SIGNATURES_FIPS
-#define KEYS_MODERN CERT("ssh-ed25519") CERT("ssh-ed448") CERTIFICATES_FIPS SIGNATURES_MODERN
+    "ecdsa-sha2-nistp256-cert-v01@openssh.com,ecdsa-sha2-nistp384-cert-v01@openssh.com,"           \
+    "ecdsa-sha2-nistp521-cert-v01@openssh.com,rsa-sha2-512-cert-v01@openssh.com,"                  \
+    "rsa-sha2-256-cert-v01@openssh.com"
+#define CERTIFICATES_MODERN                                                                        \
+    "ssh-ed25519-cert-v01@openssh.com,ssh-ed448-cert-v01@openssh.com," CERTIFICATES_FIPS
+#define KEYS_FIPS CERTIFICATES_FIPS "," SIGNATURES_FIPS
+#define KEYS_MODERN                                                                                \
+    CERTIFICATES_MODERN                                                                            \
+    ",sk-ssh-ed25519-cert-v01@openssh.com,sk-ecdsa-sha2-nistp256-cert-v01@openssh.com,"            \
+    "webauthn-sk-ecdsa-sha2-nistp256-cert-v01@openssh.com," PLAIN_KEYS "," SECURITY_KEYS           \
+    ",webauthn-sk-ecdsa-sha2-nistp256@openssh.com"
+#define HOST_KEYS_COMPATIBLE CERTIFICATES_MODERN "," PLAIN_KEYS
 /* Of our own keys ECDSA's are left out: clients that have nothing else are gone. Users' are not. */
 #define HOST_KEYS_MODERN                                                                           \
-    CERT("ssh-ed25519")                                                                            \
-    CERT("ssh-ed448")                                                                              \
-    CERT("rsa-sha2-512")                                                                           \
-    CERT("rsa-sha2-256")                                                                           \
+    "ssh-ed25519-cert-v01@openssh.com,ssh-ed448-cert-v01@openssh.com,"                             \
+    "rsa-sha2-512-cert-v01@openssh.com,rsa-sha2-256-cert-v01@openssh.com,"                         \
     "ssh-ed25519,ssh-ed448,rsa-sha2-512,rsa-sha2-256"
-#define USER_KEYS_MODERN                                                                           \
-    CERT("sk-ssh-ed25519")                                                                         \
-    CERT("sk-ecdsa-sha2-nistp256")                                                                 \
-    CERT("webauthn-sk-ecdsa-sha2-nistp256")                                                        \
-    KEYS_MODERN "," SECURITY_KEYS ",webauthn-sk-ecdsa-sha2-nistp256@openssh.com"
-#define CA_MODERN SIGNATURES_MODERN "," SECURITY_KEYS
 
 static const char *const lists[SPT_KIND_COUNT][SPT_PRESET_COUNT] = {
     [SPT_KIND_KEX] = {KEX_MODERN, KEX_COMPATIBLE, KEX_FIPS},
-    [SPT_KIND_KEY] = {HOST_KEYS_MODERN, KEYS_MODERN, HOST_KEYS_FIPS},
+    [SPT_KIND_KEY] = {HOST_KEYS_MODERN, HOST_KEYS_COMPATIBLE, KEYS_FIPS},
     [SPT_KIND_CIPHER] = {CIPHERS_MODERN, CIPHERS_MODERN, CIPHERS_FIPS},
     [SPT_KIND_MAC] = {MACS_MODERN, MACS_COMPATIBLE, MACS_FIPS},
     [SPT_KIND_COMPRESSION] = {COMPRESSIONS, COMPRESSIONS, COMPRESSIONS},
@@ -96,7 +97,7 @@ const char *spt_preset_list(spt_preset preset, spt_kind kind)
 /* Beside the presets, by full name only: what is experimental (docs/design/mldsa.md), and
  * compression before login. */
 #define MLDSA_CA "ssh-mldsa44-ed25519,ssh-mldsa44-ed25519@openssh.com"
-#define MLDSA_KEYS "ssh-mldsa44-ed25519-cert," CERT("ssh-mldsa44-ed25519") MLDSA_CA
+#define MLDSA_KEYS "ssh-mldsa44-ed25519-cert,ssh-mldsa44-ed25519-cert-v01@openssh.com," MLDSA_CA
 
 static const char *const by_name_only[SPT_KIND_COUNT] = {
     [SPT_KIND_KEY] = MLDSA_KEYS,
@@ -115,12 +116,12 @@ const char *spt_supported_list(spt_kind kind)
 {
     static const char *const supported[SPT_KIND_COUNT] = {
         [SPT_KIND_KEX] = KEX_COMPATIBLE,
-        [SPT_KIND_KEY] = KEYS_MODERN "," MLDSA_KEYS,
+        [SPT_KIND_KEY] = HOST_KEYS_COMPATIBLE "," MLDSA_KEYS,
         [SPT_KIND_CIPHER] = CIPHERS_MODERN,
         [SPT_KIND_MAC] = MACS_COMPATIBLE,
         [SPT_KIND_COMPRESSION] = COMPRESSIONS ",zlib",
-        [SPT_KIND_SIG] = USER_KEYS_MODERN "," MLDSA_KEYS,
-        [SPT_KIND_CA_SIG] = CA_MODERN "," MLDSA_CA,
+        [SPT_KIND_SIG] = KEYS_MODERN "," MLDSA_KEYS,
+        [SPT_KIND_CA_SIG] = SIGNATURES_MODERN "," MLDSA_CA,
     };
     return supported[kind];
 }
