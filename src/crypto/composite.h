@@ -18,7 +18,6 @@ struct spc_composite {
     uint8_t mldsa_public[SPC_MLDSA44_PUBLIC];
 };
 
-bool spc_is_composite(sp_key_type type);
 bool spc_composite_generate(spc_pkey **out, const spb_env *env, sp_key_type type) SPC_MUST_CHECK;
 void spc_composite_free(spc_composite *c); /* NULL is fine */
 /* "pub", "seeds". */

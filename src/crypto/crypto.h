@@ -173,6 +173,8 @@ bool spc_pkey_from_eddsa(spc_pkey **out, const spb_env *env, sp_key_type type,
 /* ecdsa: uncompressed point (checked to be on the curve); scalar or empty. */
 bool spc_pkey_from_ecdsa(spc_pkey **out, const spb_env *env, sp_key_type type, spb_span point,
                          spb_span scalar) SPC_MUST_CHECK;
+/* ML-DSA-44 with Ed25519, by either of its names? */
+bool spc_is_composite(sp_key_type type);
 /* ML-DSA-44 with Ed25519, experimental: both public keys one behind the other (1312 and 32 bytes);
  * both seeds (32 and 32) or empty. */
 bool spc_pkey_from_composite(spc_pkey **out, const spb_env *env, sp_key_type type,

@@ -1,6 +1,6 @@
-/* ML-DSA-44 (FIPS 204), for where libcrypto has none. Keys are their 32-byte seeds; signing works on
- * the expanded key. What is large comes from the caller's environment; some 6 KB lie on the stack.
- * As to secrets all of it takes constant time, but for what FIPS 204's rejections let out
+/* ML-DSA-44 (FIPS 204), for where libcrypto has none. Keys are their 32-byte seeds; signing works
+ * on the expanded key. What is large comes from the caller's environment; some 6 KB lie on the
+ * stack. As to secrets all of it takes constant time, but for what FIPS 204's rejections let out
  * (mldsa44.c says what). */
 #ifndef SPC_MLDSA44_H
 #define SPC_MLDSA44_H

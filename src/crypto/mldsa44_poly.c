@@ -13,6 +13,12 @@
 #define ALPHA_FACTOR 11275    /* 2^24 / 1488, rounded down */
 #define ALPHA_ROUND (1 << 12) /* more than the rounding takes off, less than a step of 1488 */
 
+/* All ones where a < 0, else 0. */
+static int32_t negative(int32_t a)
+{
+    return -(int32_t)((uint32_t)a >> 31);
+}
+
 /* a / 2^32 modulo q, |result| < q, where |a| < 2^31 q. The low halves of a and of t q are the same,
  * so the difference of their high halves is all there is. */
 static int32_t montgomery(int64_t a)
@@ -93,7 +99,7 @@ static int32_t reduce(int32_t a)
 static int32_t freeze(int32_t a)
 {
     a = reduce(a);
-    return a + ((a >> 31) & Q);
+    return a + (negative(a) & Q);
 }
 
 void spc_mldsa_reduce(spc_mldsa_poly *p)
@@ -113,7 +119,7 @@ bool spc_mldsa_exceeds(const spc_mldsa_poly *p, int32_t bound)
     int32_t over = 0; /* its sign says yes */
 
     for (size_t i = 0; i < N; i++) {
-        int32_t sign = p->c[i] >> 31;
+        int32_t sign = negative(p->c[i]);
         over |= bound - 1 - ((p->c[i] ^ sign) - sign);
     }
     return (uint32_t)over >> 31;
@@ -134,14 +140,14 @@ static int32_t high_bits(int32_t a)
 {
     int32_t steps = (a + SPC_MLDSA_GAMMA2 - 1) >> ALPHA_BITS;
     int32_t high = (steps * ALPHA_FACTOR + ALPHA_ROUND) >> 24;
-    return high & ((high - SPC_MLDSA_HIGHS) >> 31);
+    return high & negative(high - SPC_MLDSA_HIGHS);
 }
 
 /* Modulo q, which the last quotient needs: a - 0 is then -1 less than its rest. */
 static int32_t low_bits(int32_t a)
 {
     int32_t low = a - high_bits(a) * 2 * SPC_MLDSA_GAMMA2;
-    return low - (((Q - 1) / 2 - low) >> 31 & Q);
+    return low - (negative((Q - 1) / 2 - low) & Q);
 }
 
 void spc_mldsa_high(spc_mldsa_poly *out, const spc_mldsa_poly *p)
@@ -176,7 +182,7 @@ void spc_mldsa_use_hint(spc_mldsa_poly *p, const spc_mldsa_poly *hint)
     for (size_t i = 0; i < N; i++) {
         int32_t up = (int32_t)((uint32_t)-low_bits(p->c[i]) >> 31);
         int32_t high = high_bits(p->c[i]) + hint->c[i] * (2 * up - 1);
-        high += (high >> 31) & SPC_MLDSA_HIGHS;
-        p->c[i] = high & ((high - SPC_MLDSA_HIGHS) >> 31);
+        high += negative(high) & SPC_MLDSA_HIGHS;
+        p->c[i] = high & negative(high - SPC_MLDSA_HIGHS);
     }
 }

@@ -85,7 +85,7 @@ int sp_key_from_blob(sp_key **key, const void *blob, size_t length)
         return read_security_key(&r, type, key);
     if (type == SP_KEY_ED25519 || type == SP_KEY_ED448)
         result = read_eddsa(&r, type, &pkey);
-    else if (spk_is_composite(type))
+    else if (spc_is_composite(type))
         result = read_composite(&r, type, &pkey);
     else if (type == SP_KEY_RSA)
         result = read_rsa(&r, &pkey);

@@ -76,11 +76,6 @@ sp_key_type spk_type_find(spb_span name)
     return SP_KEY_NONE;
 }
 
-bool spk_is_composite(sp_key_type type)
-{
-    return type == SP_KEY_MLDSA44_ED25519 || type == SP_KEY_MLDSA44_ED25519_DRAFT;
-}
-
 /* Takes over `pkey` and `application` whatever happens. */
 static int make(sp_key **key, spc_pkey *pkey, sp_key_type type, char *application)
 {

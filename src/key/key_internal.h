@@ -44,9 +44,6 @@ sp_key_type spk_type_find(spb_span name);
 /* "nistp256" ...; NULL for other types. */
 const char *spk_curve_name(sp_key_type type);
 
-/* ML-DSA-44 with Ed25519, by either name? */
-bool spk_is_composite(sp_key_type type);
-
 /* Writes the public key blob (RFC 4253 6.6). False: out of memory or libcrypto failed. */
 bool spk_write_blob(const spc_pkey *pkey, sp_key_type type, const char *application,
                     spb_buffer *out) SPC_MUST_CHECK;

@@ -82,7 +82,7 @@ static bool read_private(spb_reader *r, spc_pkey **pkey)
             return false;
         return spc_pkey_from_eddsa(pkey, env, type, point, (spb_span){pair.data, size});
     }
-    if (spk_is_composite(type)) {
+    if (spc_is_composite(type)) {
         spb_span points = spr_string(r);
         spb_span seeds = spr_string(r);
         return spr_ok(r) && seeds.length != 0 &&
@@ -277,7 +277,7 @@ static bool write_private(const spc_pkey *k, spb_buffer *b)
         spw_string_end(b, mark);
         return spw_ok(b);
     }
-    if (spk_is_composite(type))
+    if (spc_is_composite(type))
         return spk_write_part(k, "pub", false, b) && spk_write_part(k, "seeds", false, b);
     if (type == SP_KEY_RSA)
         return spk_write_part(k, "n", true, b) && spk_write_part(k, "e", true, b) &&

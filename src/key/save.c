@@ -63,7 +63,7 @@ static int write_text(const sp_key *key, const sp_private_options *options, spb_
     case SP_PRIVATE_OPENSSH:
         return spk_openssh_write(key, &o, text);
     case SP_PRIVATE_PKCS8:
-        if (spk_is_composite(key->type))
+        if (spc_is_composite(key->type))
             return SP_ENOTSUP;
         return spc_pkey_to_pkcs8(key->pkey, o.passphrase, text) ? 0 : SP_ECRYPTO;
     }
