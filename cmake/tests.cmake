@@ -9,7 +9,8 @@ function(sp_test_program name)
   add_executable(${name} ${ARGN})
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/tests)
   target_compile_options(${name} PRIVATE -Wno-missing-prototypes)
-  target_link_libraries(${name} PRIVATE sallyport_static sp_options PkgConfig::CMOCKA ${SP_LINK})
+  target_link_libraries(${name} PRIVATE sp_kem_support sallyport_static sp_options
+    PkgConfig::CMOCKA ${SP_LINK})
 endfunction()
 
 # An archive: only those who call it get it.
@@ -22,6 +23,14 @@ target_link_libraries(sp_engine_support PRIVATE sp_options PkgConfig::LIBCRYPTO
 # Optimised as the files of the library that it looks at.
 set_property(SOURCE ${PROJECT_SOURCE_DIR}/tests/unit/crypto_timing.c APPEND PROPERTY
   COMPILE_OPTIONS -O3)
+
+# The client's half of ML-KEM and sntrup761, over the library's own polynomials.
+add_library(sp_kem_support STATIC ${PROJECT_SOURCE_DIR}/tests/kem/mlkem_client.c
+  ${PROJECT_SOURCE_DIR}/tests/kem/sntrup761_client.c)
+target_include_directories(sp_kem_support PRIVATE ${PROJECT_SOURCE_DIR}/include
+  ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/tests)
+target_link_libraries(sp_kem_support PRIVATE sp_options sallyport_static)
+
 foreach(kind unit engine)
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${kind}/*.c)
   foreach(source IN LISTS sources)
@@ -95,6 +104,9 @@ foreach(source IN LISTS sources)
   sp_tool(${name} ${source})
   target_link_libraries(${name} PRIVATE ${extra})
 endforeach()
+# Not of the public headers: it looks into the library.
+sp_test_program(kem_peer ${PROJECT_SOURCE_DIR}/tests/kem/peer.c)
+set_target_properties(kem_peer PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tools)
 file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/tools/contract/*.c)
 sp_tool(contract_server ${sources})
 

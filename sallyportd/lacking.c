@@ -29,7 +29,6 @@ static const lacking_word lacking[] = {
     {"UseDNS", "no", "no", false},
     {"IPQoS", "none", "none", true},
     {"LogVerbose", "none", NULL, true},
-    {"ModuliFile", "", NULL, false},
     {"SecurityKeyProvider", "internal", NULL, false},
     {"PerSourceNetBlockSize", "32:128", "32:128", false},
     {"PerSourcePenalties", "no", NULL, false},

@@ -36,6 +36,15 @@ typedef struct sp_pool sp_pool;
 SP_API int sp_pool_new(sp_pool **pool, const sp_config *config);
 SP_API void sp_pool_free(sp_pool *pool); /* after its engines */
 
+/* The arithmetic of a key exchange that takes long (Diffie-Hellman modulo a prime: a millisecond
+ * for 2048 bits, a tenth of a second for 8192). Until it is answered no input is taken. It stands
+ * by itself: it may outlive the engine. Counted: thread: any; sp_computation_run: any, one at a
+ * time. */
+typedef struct sp_computation sp_computation;
+SP_API sp_computation *sp_computation_ref(sp_computation *computation);
+SP_API void sp_computation_unref(sp_computation *computation); /* NULL is fine */
+SP_API void sp_computation_run(sp_computation *computation);
+
 typedef enum sp_event_type {
     SP_EVENT_NONE = 0,
     SP_EVENT_SIGN,                 /* question: sign with a host key: an exchange hash, a proof */
@@ -64,6 +73,7 @@ typedef enum sp_event_type {
     SP_EVENT_OPEN_FAILED,          /* or refused it: the last of that channel */
 
     SP_EVENT_AUTH_CA_KEY, /* question: is this a CA for the user? */
+    SP_EVENT_COMPUTE,     /* question: run a computation; only with options.compute_elsewhere */
 } sp_event_type;
 
 typedef enum sp_request_type {
@@ -100,6 +110,9 @@ typedef struct sp_event {
             const uint8_t *data;
             size_t length;
         } sign;
+        struct {
+            sp_computation *computation; /* lent; sp_computation_ref keeps it */
+        } compute;
         struct {
             bool first;
         } keys;
@@ -210,6 +223,9 @@ SP_API int sp_engine_next_event(sp_engine *engine, sp_event *event);
 /* SIGN: `signature` is a signature blob (4253 6.6); NULL: it could not be made. */
 SP_API int sp_engine_answer_sign(sp_engine *engine, uint64_t question, const uint8_t *signature,
                                  size_t length);
+
+/* COMPUTE: sp_computation_run has returned. */
+SP_API int sp_engine_answer_computation(sp_engine *engine, uint64_t question);
 
 typedef enum sp_auth_verdict {
     SP_AUTH_REJECT = 0,
@@ -326,6 +342,11 @@ SP_API int sp_engine_set_peer_address(sp_engine *engine, const char *address);
  * Before the first user name: for the connection. Later: for the present user name only (NULL: none
  * for it); a new name goes back to the connection's. Takes a reference. */
 SP_API void sp_engine_set_authorized_keys(sp_engine *engine, const sp_authorized_keys *list);
+/* Of the signature algorithms of the options, those that the present user name may log in with:
+ * names with commas between; NULL: all. A client that takes it (ext-info-in-auth@openssh.com,
+ * OpenSSH PROTOCOL) is told, when it is set while the first AUTH_BEGIN is open. A new name goes
+ * back to all. SP_ESTATE: there is no user name yet. SP_EINVAL (too long), SP_ENOMEM, SP_ECONN. */
+SP_API int sp_engine_set_signature_algorithms(sp_engine *engine, const char *list);
 /* Keys, certificates and CAs that nobody may use, whoever accepts them: by either list; NULL: no
  * such list. Replaces both. Takes references. */
 SP_API void sp_engine_set_revoked_keys(sp_engine *engine, const sp_revoked_keys *list,

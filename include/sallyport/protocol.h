@@ -107,7 +107,13 @@ typedef struct sp_random {
 struct sp_cert;
 
 /* What the connections of one server have in common. Read once by sp_config_new; nothing in it
- * needs to live longer. Lists are comma-separated names, best first; NULL: the default list. */
+ * needs to live longer.
+ *
+ * Algorithms: `preset` chooses a list of each kind ("modern", "compatible" or "fips"; the guide's
+ * page on algorithms has them; NULL: "modern"). Each list here is NULL, the preset's, or names with
+ * commas between, best first, as in sshd_config: names and patterns (* and ?); or with a prefix,
+ * and behind it what to add to the preset's list (+), to take out of it (-), or to put first (^).
+ */
 typedef struct sp_protocol_options {
     size_t size;
     const char *version;      /* after "SSH-2.0-"; NULL: "Sallyport_<version>" */
@@ -117,7 +123,7 @@ typedef struct sp_protocol_options {
     const char *host_key_algorithms;
     const char *ciphers;
     const char *macs;
-    const char *compressions;         /* NULL: "none,zlib@openssh.com" */
+    const char *compressions; /* "none", "zlib@openssh.com"; "zlib" works before login, too */
     const char *signature_algorithms; /* for public key authentication, also by certificate */
 
     uint32_t login_timeout_ms;      /* from accept to success; 0: 120000; UINT32_MAX: none */
@@ -161,6 +167,16 @@ typedef struct sp_protocol_options {
     size_t further_host_key_count;
     bool no_host_key_rotation; /* tells of none */
 
+    const char *preset; /* of the algorithms; NULL: "modern" */
+    /* The primes for diffie-hellman-group-exchange-sha256: the text of a moduli(5) file, of which
+     * those of 2048 to 8192 bits are used. NULL, or none in it: the groups 14, 16 and 18 of RFC
+     * 3526. Bad lines are passed over and logged. */
+    const char *moduli;
+    size_t moduli_length; /* up to 4 MiB */
+    /* For those who drive an engine themselves: what takes long in a key exchange is asked for with
+     * SP_EVENT_COMPUTE, not done in between. A server does so always. */
+    bool compute_elsewhere;
+
     /* Clients' security keys. Each signature needs the touch unless the key's options (or the
      * grant's, see <sallyport/auth.h>) and its certificate waive it with "no-touch-required", and
      * the user's verification (a PIN) where one of them has "verify-required". These demand it
@@ -188,12 +204,18 @@ typedef struct sp_limits {
         .size = sizeof(sp_limits)                                                                  \
     }
 
-/* The default of an algorithm list, or NULL for an unknown kind. Kinds: "kex", "key" (host key),
- * "cipher", "mac", "compression", "sig" (public key authentication), "ca-sig" (certificates'
- * signers). Thread: any. */
-SP_API const char *sp_default_algorithms(const char *kind);
-/* All that this build has, in the same form: those and what is experimental. */
+/* Algorithm lists, or NULL for an unknown kind or preset. Kinds: "kex", "key" (host key), "cipher",
+ * "mac", "compression", "sig" (public key authentication), "ca-sig" (certificates' signers).
+ * Thread: any. */
+SP_API const char *sp_default_algorithms(const char *kind); /* those of "modern" */
+SP_API const char *sp_preset_algorithms(const char *preset, const char *kind);
+/* All that this build has, in the same form: also what is experimental and in no preset. */
 SP_API const char *sp_supported_algorithms(const char *kind);
+/* What a list of sp_protocol_options stands for with this preset. SP_EINVAL: an unknown name, or
+ * nothing is left; SP_ELIMIT: `out` (`size` bytes with the NUL; 2048 are plenty) is too small;
+ * SP_ENOMEM. `reason` as in sp_config_new. Thread: any. */
+SP_API int sp_resolve_algorithms(const char *preset, const char *kind, const char *list, char *out,
+                                 size_t size, char *reason, size_t reason_size);
 
 /* Compiled, immutable, counted options. Thread: any. */
 typedef struct sp_config sp_config;

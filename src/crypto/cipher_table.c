@@ -1,5 +1,5 @@
 /* The tables of ciphers and MACs, best first (RFC 4344 4, RFC 5647 by OpenSSH's names, RFC 6668,
- * OpenSSH PROTOCOL 1.5 and PROTOCOL.chacha20poly1305). */
+ * RFC 4253 6.4, OpenSSH PROTOCOL 1.5, 1.7 and PROTOCOL.chacha20poly1305). */
 #include "crypto/protect.h"
 
 static const spc_cipher_row ciphers[] = {
@@ -14,8 +14,14 @@ static const spc_cipher_row ciphers[] = {
 static const spc_mac macs[] = {
     {"hmac-sha2-256-etm@openssh.com", SPC_SHA256, 32, 32, true},
     {"hmac-sha2-512-etm@openssh.com", SPC_SHA512, 64, 64, true},
+    {"umac-128-etm@openssh.com", SPC_NO_HASH, 16, 16, true},
     {"hmac-sha2-256", SPC_SHA256, 32, 32, false},
     {"hmac-sha2-512", SPC_SHA512, 64, 64, false},
+    {"umac-128@openssh.com", SPC_NO_HASH, 16, 16, false},
+    {"umac-64-etm@openssh.com", SPC_NO_HASH, 16, 8, true},
+    {"umac-64@openssh.com", SPC_NO_HASH, 16, 8, false},
+    {"hmac-sha1-etm@openssh.com", SPC_SHA1, 20, 20, true},
+    {"hmac-sha1", SPC_SHA1, 20, 20, false},
 };
 
 const spc_cipher *spc_cipher_at(size_t index)
@@ -32,6 +38,15 @@ const spc_cipher *spc_cipher_find(spb_span name)
     return NULL;
 }
 
+bool spc_cipher_available(const spc_cipher *cipher)
+{
+    const spc_fetched *f = spc_fetch();
+    const spc_cipher_row *row = (const spc_cipher_row *)cipher;
+
+    return f != NULL && f->cipher[row->index] != NULL &&
+           (row->index != SPC_CHACHA20 || f->poly1305 != NULL);
+}
+
 const spc_mac *spc_mac_at(size_t index)
 {
     return index < sizeof macs / sizeof macs[0] ? &macs[index] : NULL;
@@ -44,4 +59,11 @@ const spc_mac *spc_mac_find(spb_span name)
             return &macs[i];
     }
     return NULL;
+}
+
+bool spc_mac_available(const spc_mac *mac)
+{
+    const spc_fetched *f = spc_fetch();
+
+    return f != NULL && (mac->hash == SPC_NO_HASH || f->hash[mac->hash - SPC_SHA256] != NULL);
 }

@@ -15,8 +15,16 @@
 bool spc_random(const spb_env *env, void *buffer, size_t length) SPC_MUST_CHECK;
 
 /* ---- hash ---- */
-/* SHA-1 and MD5 only for fingerprints of old lists and records; libcrypto may lack them. */
-typedef enum spc_hash_id { SPC_SHA256 = 1, SPC_SHA384, SPC_SHA512, SPC_SHA1, SPC_MD5 } spc_hash_id;
+/* SHA-1 and MD5 only for fingerprints of old lists and records, SHA-1 also for HMAC; libcrypto may
+ * lack them. */
+typedef enum spc_hash_id {
+    SPC_NO_HASH = 0,
+    SPC_SHA256,
+    SPC_SHA384,
+    SPC_SHA512,
+    SPC_SHA1,
+    SPC_MD5
+} spc_hash_id;
 #define SPC_HASH_MAX 64
 size_t spc_hash_size(spc_hash_id id);
 /* One shot over several spans. */
@@ -49,9 +57,9 @@ int spc_file_cipher_run(const spc_file_cipher *cipher, const uint8_t *key, uint8
 bool spc_base64_encode(spb_span in, spb_buffer *out) SPC_MUST_CHECK; /* appends */
 bool spc_base64_decode(spb_span in, spb_buffer *out) SPC_MUST_CHECK; /* appends */
 
-/* ---- key exchange, server side (RFC 8731, RFC 5656): one message in, one out ---- */
+/* ---- key exchange, server side (RFC 8731, RFC 5656, RFC 8268): one message in, one out */
 #define SPC_KEX_PUBLIC_MAX 2048
-#define SPC_KEX_SECRET_MAX 256
+#define SPC_KEX_SECRET_MAX 1024
 typedef struct spc_kex {
     const char *name;
     spc_hash_id hash;
@@ -66,6 +74,29 @@ typedef struct spc_kex {
 const spc_kex *spc_kex_find(spb_span name);
 /* Index 0 up, best first; NULL at the end. The same for the other tables. */
 const spc_kex *spc_kex_at(size_t index);
+/* Has libcrypto what it needs? The same for the other tables. */
+bool spc_kex_available(const spc_kex *kex);
+/* Does it take so long that a loop should not wait for it? */
+bool spc_kex_slow(const spc_kex *kex);
+/* Does the client ask for a group first (RFC 4419)? Then spc_dh_respond_group is what responds. */
+bool spc_kex_group_exchange(const spc_kex *kex);
+
+/* ---- Diffie-Hellman in a group of integers modulo a safe prime (RFC 4253 8, RFC 4419) ---- */
+#define SPC_DH_BITS_MIN 2048u /* RFC 8270 */
+#define SPC_DH_BITS_MAX 8192u
+typedef struct spc_dh_group {
+    const uint8_t *prime; /* without leading zeros; odd; its size is in these bounds */
+    size_t length;
+    uint32_t generator; /* 2 or more */
+} spc_dh_group;
+/* The primes of RFC 3526 with 2048, 4096 and 8192 bits (groups 14, 16, 18), generator 2: writes
+ * bits / 8 bytes. */
+bool spc_dh_prime(unsigned bits, uint8_t *out) SPC_MUST_CHECK;
+/* Public values are the bytes of an mpint here; `client_public` is checked to be one and to be
+ * above 1 and below the prime less 1. */
+bool spc_dh_respond_group(const spc_dh_group *group, spb_span client_public, uint8_t *server_public,
+                          size_t *server_public_length, uint8_t *secret,
+                          size_t *secret_length) SPC_MUST_CHECK;
 
 /* ---- packet protection ---- */
 typedef struct spc_cipher {
@@ -77,16 +108,18 @@ typedef struct spc_cipher {
 } spc_cipher;
 const spc_cipher *spc_cipher_find(spb_span name);
 const spc_cipher *spc_cipher_at(size_t index);
+bool spc_cipher_available(const spc_cipher *cipher);
 
 typedef struct spc_mac {
     const char *name;
-    spc_hash_id hash;
+    spc_hash_id hash; /* of HMAC; none: UMAC (RFC 4418) */
     uint8_t key_length;
     uint8_t length;
     bool etm; /* encrypt-then-mac: the length field is in the clear */
 } spc_mac;
 const spc_mac *spc_mac_find(spb_span name);
 const spc_mac *spc_mac_at(size_t index);
+bool spc_mac_available(const spc_mac *mac);
 
 /* One direction's keys. `mac` NULL for an authenticated cipher. `key`, `iv` and `mac_key` have the
  * lengths that the tables tell. `env` lives longer. What has failed once fails for ever: no nonce

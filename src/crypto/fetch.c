@@ -46,31 +46,54 @@ static void drop_all(spc_fetched *f)
         EVP_MD_free(f->hash[i]);
     EVP_MAC_free(f->hmac);
     EVP_MAC_free(f->poly1305);
+    EVP_KEM_free(f->mlkem);
     for (size_t i = 0; i < SPC_CURVE_COUNT; i++)
         EVP_PKEY_free(f->curve[i]);
     *f = (spc_fetched){0};
+}
+
+static bool has_key_type(const char *name)
+{
+    EVP_KEYMGMT *type = EVP_KEYMGMT_fetch(NULL, name, NULL);
+
+    EVP_KEYMGMT_free(type);
+    return type != NULL;
+}
+
+/* What a libcrypto may lack, by its build or because its configuration asks for FIPS
+ * (fips_module(7), "default_properties"). It is not offered then. */
+static void fetch_optional(spc_fetched *f)
+{
+    f->cipher[SPC_CHACHA20] = EVP_CIPHER_fetch(NULL, "ChaCha20", NULL);
+    f->poly1305 = EVP_MAC_fetch(NULL, "POLY1305", NULL);
+    f->hash[SPC_SHA1 - SPC_SHA256] = EVP_MD_fetch(NULL, "SHA1", NULL);
+    f->hash[SPC_MD5 - SPC_SHA256] = EVP_MD_fetch(NULL, "MD5", NULL);
+    ERR_set_mark(); /* rare so far: no error of ours */
+    f->mlkem = EVP_KEM_fetch(NULL, "ML-KEM-768", NULL);
+    ERR_pop_to_mark();
+    f->x25519 = has_key_type("X25519");
+    f->x448 = has_key_type("X448");
+    f->dh = has_key_type("DH");
 }
 
 /* `f` is all zero. */
 static bool fetch_all(spc_fetched *f)
 {
     static const char *const ciphers[SPC_CIPHER_COUNT] = {
-        [SPC_CHACHA20] = "ChaCha20",      [SPC_AES128_GCM] = "AES-128-GCM",
-        [SPC_AES256_GCM] = "AES-256-GCM", [SPC_AES128_CTR] = "AES-128-CTR",
-        [SPC_AES192_CTR] = "AES-192-CTR", [SPC_AES256_CTR] = "AES-256-CTR",
+        [SPC_AES128_GCM] = "AES-128-GCM", [SPC_AES256_GCM] = "AES-256-GCM",
+        [SPC_AES128_CTR] = "AES-128-CTR", [SPC_AES192_CTR] = "AES-192-CTR",
+        [SPC_AES256_CTR] = "AES-256-CTR", [SPC_AES128_ECB] = "AES-128-ECB",
     };
-    /* Those that must be there; SHA-1 and MD5 need not. */
+    /* Those that must be there. */
     static const char *const hashes[] = {"SHA256", "SHA384", "SHA512"};
     bool good = true;
 
-    for (size_t i = 0; good && i < SPC_CIPHER_COUNT; i++)
+    fetch_optional(f);
+    for (size_t i = SPC_CHACHA20 + 1; good && i < SPC_CIPHER_COUNT; i++)
         good = SPC_TRY((f->cipher[i] = EVP_CIPHER_fetch(NULL, ciphers[i], NULL)) != NULL);
-    f->hash[SPC_SHA1 - SPC_SHA256] = EVP_MD_fetch(NULL, "SHA1", NULL);
-    f->hash[SPC_MD5 - SPC_SHA256] = EVP_MD_fetch(NULL, "MD5", NULL);
     for (size_t i = 0; good && i < sizeof hashes / sizeof hashes[0]; i++)
         good = SPC_TRY((f->hash[i] = EVP_MD_fetch(NULL, hashes[i], NULL)) != NULL);
-    good = good && SPC_TRY((f->hmac = EVP_MAC_fetch(NULL, "HMAC", NULL)) != NULL) &&
-           SPC_TRY((f->poly1305 = EVP_MAC_fetch(NULL, "POLY1305", NULL)) != NULL);
+    good = good && SPC_TRY((f->hmac = EVP_MAC_fetch(NULL, "HMAC", NULL)) != NULL);
     for (size_t i = 0; good && i < SPC_CURVE_COUNT; i++)
         good = fetch_curve(&f->curve[i], spc_curves[i].group);
     if (!good)

@@ -14,17 +14,22 @@ typedef enum spc_cipher_index {
     SPC_AES128_CTR,
     SPC_AES192_CTR,
     SPC_AES256_CTR,
+    SPC_AES128_ECB, /* of UMAC; no cipher of ours */
     SPC_CIPHER_COUNT,
 } spc_cipher_index;
 
 enum { SPC_HASH_COUNT = 5, SPC_CURVE_COUNT = 3 };
 
+/* What a libcrypto in FIPS mode lacks may be missing here as well: ChaCha20 and Poly1305, SHA-1,
+ * MD5 (all NULL), and the flags. */
 typedef struct spc_fetched {
     EVP_CIPHER *cipher[SPC_CIPHER_COUNT];
-    EVP_MD *hash[SPC_HASH_COUNT]; /* by spc_hash_id - 1; SHA-1 and MD5 may be NULL */
+    EVP_MD *hash[SPC_HASH_COUNT]; /* by spc_hash_id - 1 */
     EVP_MAC *hmac;
     EVP_MAC *poly1305;
+    EVP_KEM *mlkem;                   /* ML-KEM-768; NULL: libcrypto lacks it (before 3.5) */
     EVP_PKEY *curve[SPC_CURVE_COUNT]; /* parameters only, no key; see spc_curve_of */
+    bool x25519, x448, dh;
 } spc_fetched;
 
 /* NULL when libcrypto lacks one of them or memory ran out: then nothing in this room works. */

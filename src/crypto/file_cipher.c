@@ -77,7 +77,8 @@ static bool poly1305(const uint8_t *key, const uint8_t *text, size_t length, uin
     const spc_fetched *f = spc_fetch();
     EVP_MAC_CTX *ctx = NULL;
     size_t size = 0;
-    bool good = f != NULL && SPC_TRY((ctx = EVP_MAC_CTX_new(f->poly1305)) != NULL) &&
+    bool good = f != NULL && f->poly1305 != NULL &&
+                SPC_TRY((ctx = EVP_MAC_CTX_new(f->poly1305)) != NULL) &&
                 SPC_TRY(EVP_MAC_init(ctx, key, CHACHA_KEY, NULL) == 1) &&
                 SPC_TRY(EVP_MAC_update(ctx, text, length) == 1) &&
                 SPC_TRY(EVP_MAC_final(ctx, tag, &size, TAG_SIZE) == 1) && size == TAG_SIZE;

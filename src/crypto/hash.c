@@ -5,6 +5,8 @@
 size_t spc_hash_size(spc_hash_id id)
 {
     switch (id) {
+    case SPC_NO_HASH:
+        return 0;
     case SPC_SHA256:
         return 32;
     case SPC_SHA384:

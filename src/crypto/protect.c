@@ -75,6 +75,7 @@ void spc_protection_free(spc_protection *p)
         return;
     EVP_CIPHER_CTX_free(p->cipher); /* these wipe their keys */
     EVP_MAC_CTX_free(p->hasher);
+    spc_umac_free(p->umac);
     spb_free_secret(p->env, p, sizeof *p);
 }
 

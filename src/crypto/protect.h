@@ -4,6 +4,7 @@
 
 #include "crypto/crypto.h"
 #include "crypto/fetch.h"
+#include "crypto/umac.h"
 
 #define SPC_AES_BLOCK ((size_t)16)
 #define SPC_GCM_IV ((size_t)12)
@@ -37,6 +38,7 @@ struct spc_protection {
     const spc_mac *mac;     /* NULL: authenticated cipher */
     EVP_CIPHER_CTX *cipher; /* lives as long as the key */
     EVP_MAC_CTX *hasher;    /* HMAC keyed for good; Poly1305 keyed for each packet */
+    spc_umac *umac;         /* instead of HMAC */
     bool sealing;
     bool failed;
     union {

@@ -30,7 +30,7 @@ static bool chacha_start(spc_protection *p, const uint8_t *key, const uint8_t *i
     const spc_fetched *f = spc_fetch();
     static const uint8_t zero[16];
 
-    if (f == NULL)
+    if (f == NULL || f->cipher[SPC_CHACHA20] == NULL || f->poly1305 == NULL)
         return false;
     memcpy(p->u.chacha.payload_key, key, SPC_CHACHA_KEY);
     memcpy(p->u.chacha.length_key, key + SPC_CHACHA_KEY, SPC_CHACHA_KEY);

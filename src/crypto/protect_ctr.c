@@ -1,4 +1,5 @@
-/* AES-CTR with HMAC (RFC 4344 4, RFC 6668; encrypt-then-MAC: OpenSSH PROTOCOL 1.5). The counter
+/* AES-CTR with HMAC or UMAC (RFC 4344 4, RFC 6668, RFC 4418; encrypt-then-MAC: OpenSSH PROTOCOL
+ * 1.5). The counter
  * runs on from packet to packet, so the stream is never set anew. Without encrypt-then-MAC the
  * length is only known after a block is decrypted; that block is kept until the packet is opened.
  */
@@ -10,32 +11,45 @@
 #include <openssl/params.h>
 #include <string.h>
 
+static bool hmac_start(spc_protection *p, const spc_fetched *f, const uint8_t *key)
+{
+    char digest[sizeof "SHA256"] = "SHA256";
+
+    if (p->mac->hash == SPC_SHA512)
+        memcpy(digest, "SHA512", sizeof "SHA512");
+    else if (p->mac->hash == SPC_SHA1)
+        memcpy(digest, "SHA1", sizeof "SHA1");
+    const OSSL_PARAM params[2] = {
+        OSSL_PARAM_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, strlen(digest)),
+        OSSL_PARAM_END,
+    };
+
+    return SPC_TRY((p->hasher = EVP_MAC_CTX_new(f->hmac)) != NULL) &&
+           SPC_TRY(EVP_MAC_init(p->hasher, key, p->mac->key_length, params) == 1);
+}
+
 static bool ctr_start(spc_protection *p, const uint8_t *key, const uint8_t *iv,
                       const uint8_t *mac_key)
 {
     const spc_fetched *f = spc_fetch();
-    char digest[] = "SHA256";
-    if (p->mac->hash == SPC_SHA512)
-        memcpy(digest, "SHA512", sizeof digest);
-    const OSSL_PARAM params[2] = {
-        OSSL_PARAM_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, sizeof digest - 1),
-        OSSL_PARAM_END,
-    };
 
-    return f != NULL &&
-           SPC_TRY(EVP_CipherInit_ex2(p->cipher, f->cipher[p->row->index], key, iv, 1, NULL) ==
-                   1) &&
-           SPC_TRY((p->hasher = EVP_MAC_CTX_new(f->hmac)) != NULL) &&
-           SPC_TRY(EVP_MAC_init(p->hasher, mac_key, p->mac->key_length, params) == 1);
+    if (f == NULL ||
+        !SPC_TRY(EVP_CipherInit_ex2(p->cipher, f->cipher[p->row->index], key, iv, 1, NULL) == 1))
+        return false;
+    return p->mac->hash == SPC_NO_HASH ? spc_umac_new(&p->umac, p->env, mac_key, p->mac->length)
+                                       : hmac_start(p, f, mac_key);
 }
 
-/* The MAC of RFC 4253 6.4: over the sequence number and the packet. */
+/* The MAC of RFC 4253 6.4: over the sequence number and the packet. To UMAC the number is a nonce.
+ */
 static bool ctr_mac(spc_protection *p, uint32_t sequence, const spb_span *spans, size_t count,
                     uint8_t *tag)
 {
     uint8_t number[4];
     size_t size = 0;
 
+    if (p->umac != NULL)
+        return spc_umac_tag(p->umac, sequence, spans, count, tag);
     spb_put_u32(number, sequence);
     /* No key: the one of the start stays. */
     bool good = SPC_TRY(EVP_MAC_init(p->hasher, NULL, 0, NULL) == 1) &&

@@ -28,6 +28,12 @@ int sp_engine_answer_sign(sp_engine *e, uint64_t question, const uint8_t *signat
     return spt_answer_sign(e->transport, question, signature, length);
 }
 
+int sp_engine_answer_computation(sp_engine *e, uint64_t question)
+{
+    return tag_of(question) != TAG_TRANSPORT ? SP_EINVAL
+                                             : spt_answer_computation(e->transport, question);
+}
+
 int sp_engine_answer_auth(sp_engine *e, uint64_t question, const sp_auth_reply *reply)
 {
     if (tag_of(question) != TAG_AUTH || reply == NULL)

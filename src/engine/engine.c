@@ -130,10 +130,18 @@ static spe_state state_of(const sp_engine *e)
         return SPE_FIRST_KEXINIT;
     case SPT_PHASE_FIRST_KEX_INIT:
         return strict ? SPE_FIRST_KEX_STRICT : SPE_FIRST_KEX;
+    case SPT_PHASE_FIRST_GEX_REQUEST:
+        return strict ? SPE_FIRST_GEX_REQUEST_STRICT : SPE_FIRST_GEX_REQUEST;
+    case SPT_PHASE_FIRST_GEX_INIT:
+        return strict ? SPE_FIRST_GEX_INIT_STRICT : SPE_FIRST_GEX_INIT;
     case SPT_PHASE_FIRST_NEWKEYS:
         return strict ? SPE_FIRST_NEWKEYS_STRICT : SPE_FIRST_NEWKEYS;
     case SPT_PHASE_REKEY_KEX_INIT:
         return e->connection != NULL ? SPE_CONNECTION_REKEY_KEX : SPE_REKEY_KEX;
+    case SPT_PHASE_REKEY_GEX_REQUEST:
+        return e->connection != NULL ? SPE_CONNECTION_REKEY_GEX_REQUEST : SPE_REKEY_GEX_REQUEST;
+    case SPT_PHASE_REKEY_GEX_INIT:
+        return e->connection != NULL ? SPE_CONNECTION_REKEY_GEX_INIT : SPE_REKEY_GEX_INIT;
     case SPT_PHASE_REKEY_NEWKEYS:
         return e->connection != NULL ? SPE_CONNECTION_REKEY_NEWKEYS : SPE_REKEY_NEWKEYS;
     case SPT_PHASE_OPEN:

@@ -11,6 +11,32 @@ typedef struct range {
 } range;
 
 #define RANGES_MAX 14
+/* The exchange's own messages: the client's value; in a group exchange (RFC 4419) the request for a
+ * group, then the value. */
+#define KEX_INIT                                                                                   \
+    {                                                                                              \
+        30, 30, SPE_TRANSPORT                                                                      \
+    }
+#define GEX_REQUEST                                                                                \
+    {                                                                                              \
+        34, 34, SPE_TRANSPORT                                                                      \
+    }
+#define GEX_INIT                                                                                   \
+    {                                                                                              \
+        32, 32, SPE_TRANSPORT                                                                      \
+    }
+#define DISCONNECT                                                                                 \
+    {                                                                                              \
+        1, 1, SPE_TRANSPORT                                                                        \
+    }
+/* RFC 4253 7.1 forbids the connection protocol during a key exchange, but some clients (AsyncSSH
+ * 2.10) send channel data between their KEXINIT and NEWKEYS. It is authenticated by the keys that
+ * are still in use, so it is taken as it would be elsewhere; replies wait for our NEWKEYS. */
+#define CHANNELS                                                                                   \
+    {80, 82, SPE_CHANNELS},                                                                        \
+    {                                                                                              \
+        90, 100, SPE_CHANNELS                                                                      \
+    }
 #define GENERIC                                                                                    \
     {                                                                                              \
         1, 4, SPE_TRANSPORT                                                                        \
@@ -42,10 +68,14 @@ typedef struct range {
 
 static const range table[SPE_STATES][RANGES_MAX] = {
     [SPE_FIRST_KEXINIT] = {GENERIC, KEXINIT},
-    [SPE_FIRST_KEX] = {GENERIC, {30, 30, SPE_TRANSPORT}},
-    [SPE_FIRST_KEX_STRICT] = {{1, 1, SPE_TRANSPORT}, {30, 30, SPE_TRANSPORT}},
+    [SPE_FIRST_KEX] = {GENERIC, KEX_INIT},
+    [SPE_FIRST_KEX_STRICT] = {DISCONNECT, KEX_INIT},
+    [SPE_FIRST_GEX_REQUEST] = {GENERIC, GEX_REQUEST},
+    [SPE_FIRST_GEX_REQUEST_STRICT] = {DISCONNECT, GEX_REQUEST},
+    [SPE_FIRST_GEX_INIT] = {GENERIC, GEX_INIT},
+    [SPE_FIRST_GEX_INIT_STRICT] = {DISCONNECT, GEX_INIT},
     [SPE_FIRST_NEWKEYS] = {GENERIC, {21, 21, SPE_TRANSPORT}},
-    [SPE_FIRST_NEWKEYS_STRICT] = {{1, 1, SPE_TRANSPORT}, {21, 21, SPE_TRANSPORT}},
+    [SPE_FIRST_NEWKEYS_STRICT] = {DISCONNECT, {21, 21, SPE_TRANSPORT}},
     [SPE_SERVICE_FIRST] = {GENERIC,
                            {5, 5, SPE_TRANSPORT},
                            {7, 7, SPE_TRANSPORT}, /* EXT_INFO */
@@ -67,27 +97,21 @@ static const range table[SPE_STATES][RANGES_MAX] = {
     [SPE_CONNECTION] = {GENERIC,
                         KEXINIT,
                         {50, 50, SPE_DROP}, /* RFC 4252 5.1 */
-                        {80, 82, SPE_CHANNELS},
-                        {90, 100, SPE_CHANNELS},
+                        CHANNELS,
                         PING,
                         UNKNOWN_TRANSPORT,
                         UNKNOWN_USERAUTH,
                         {83, 89, SPE_UNIMPLEMENTED},
                         {101, 127, SPE_UNIMPLEMENTED},
                         UNKNOWN_ABOVE},
-    [SPE_REKEY_KEX] = {GENERIC, {30, 30, SPE_TRANSPORT}},
+    [SPE_REKEY_KEX] = {GENERIC, KEX_INIT},
+    [SPE_REKEY_GEX_REQUEST] = {GENERIC, GEX_REQUEST},
+    [SPE_REKEY_GEX_INIT] = {GENERIC, GEX_INIT},
     [SPE_REKEY_NEWKEYS] = {GENERIC, {21, 21, SPE_TRANSPORT}},
-    /* RFC 4253 7.1 forbids the connection protocol here, but some clients (AsyncSSH 2.10) send
-     * channel data between their KEXINIT and NEWKEYS. It is authenticated by the keys that are
-     * still in use, so it is taken as it would be elsewhere; replies wait for our NEWKEYS. */
-    [SPE_CONNECTION_REKEY_KEX] = {GENERIC,
-                                  {30, 30, SPE_TRANSPORT},
-                                  {80, 82, SPE_CHANNELS},
-                                  {90, 100, SPE_CHANNELS}},
-    [SPE_CONNECTION_REKEY_NEWKEYS] = {GENERIC,
-                                      {21, 21, SPE_TRANSPORT},
-                                      {80, 82, SPE_CHANNELS},
-                                      {90, 100, SPE_CHANNELS}},
+    [SPE_CONNECTION_REKEY_KEX] = {GENERIC, KEX_INIT, CHANNELS},
+    [SPE_CONNECTION_REKEY_GEX_REQUEST] = {GENERIC, GEX_REQUEST, CHANNELS},
+    [SPE_CONNECTION_REKEY_GEX_INIT] = {GENERIC, GEX_INIT, CHANNELS},
+    [SPE_CONNECTION_REKEY_NEWKEYS] = {GENERIC, {21, 21, SPE_TRANSPORT}, CHANNELS},
     [SPE_CLOSED] = {{0, 0, SPE_FATAL}},
 };
 

@@ -142,6 +142,9 @@ static void dispatch(sp_conn *conn, const sp_event *event)
     case SP_EVENT_SIGN:
         sps_sign_event(conn, event);
         break;
+    case SP_EVENT_COMPUTE:
+        sps_compute_event(conn, event);
+        break;
     case SP_EVENT_KEYS:
         keys_event(conn, event);
         break;

@@ -197,6 +197,7 @@ int sp_server_new(sp_server **out, const sp_server_options *options,
     if (options == NULL || handlers == NULL || handlers->size == 0 ||
         !sps_copy_sized(&copy, sizeof copy, options))
         return fail(reason, reason_size, SP_EINVAL, "options and handlers need their initialisers");
+    copy.protocol.compute_elsewhere = true;
     spb_env env;
     spb_env_init(&env, &copy.protocol.allocator);
     env.log = copy.protocol.log;

@@ -217,6 +217,7 @@ const spb_env *sps_conn_env(const sp_conn *conn);
 /* ---- auth_events.c, sign.c, session_events.c ---- */
 void sps_auth_event(sp_conn *conn, const sp_event *event);
 void sps_sign_event(sp_conn *conn, const sp_event *event);
+void sps_compute_event(sp_conn *conn, const sp_event *event);
 void sps_open_event(sp_conn *conn, const sp_event *event);
 void sps_channel_event(sp_conn *conn, const sp_event *event);
 

@@ -2,117 +2,13 @@
  * defaults filled in, algorithm lists checked and turned into table pointers. */
 #include "transport/config.h"
 
+#include "transport/algorithms.h"
 #include "transport/transport_internal.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-
-/* Kinds of algorithm lists; each knows its table through a function that gives name `index`. */
-typedef const char *(*name_at)(size_t index);
-
-static const char *kex_name(size_t i)
-{
-    const spc_kex *k = spc_kex_at(i);
-    return k == NULL ? NULL : k->name;
-}
-
-static const char *cipher_name(size_t i)
-{
-    const spc_cipher *c = spc_cipher_at(i);
-    return c == NULL ? NULL : c->name;
-}
-
-static const char *mac_name(size_t i)
-{
-    const spc_mac *m = spc_mac_at(i);
-    return m == NULL ? NULL : m->name;
-}
-
-static const char *signature_name(size_t i)
-{
-    const spc_signature *s = spc_signature_at(i);
-    return s == NULL ? NULL : s->name;
-}
-
-#define DEFAULT_KEX                                                                                \
-    "curve25519-sha256,curve25519-sha256@libssh.org,"                                              \
-    "ecdh-sha2-nistp256,ecdh-sha2-nistp384,ecdh-sha2-nistp521"
-#define DEFAULT_CIPHERS                                                                            \
-    "chacha20-poly1305@openssh.com,aes128-gcm@openssh.com,aes256-gcm@openssh.com,"                 \
-    "aes128-ctr,aes192-ctr,aes256-ctr"
-#define DEFAULT_MACS                                                                               \
-    "hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com,hmac-sha2-256,hmac-sha2-512"
-#define DEFAULT_COMPRESSIONS "none,zlib@openssh.com"
-#define CERT(name) name "-cert-v01@openssh.com,"
-/* Of keys that sign by themselves: host keys, and those of CAs as well. */
-#define PLAIN_SIGNATURES                                                                           \
-    "ssh-ed25519,ssh-ed448,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521,"           \
-    "rsa-sha2-512,rsa-sha2-256"
-#define SECURITY_KEY_SIGNATURES "sk-ssh-ed25519@openssh.com,sk-ecdsa-sha2-nistp256@openssh.com"
-#define DEFAULT_CA_SIGNATURES PLAIN_SIGNATURES "," SECURITY_KEY_SIGNATURES
-/* Those with certificates first. */
-#define DEFAULT_HOST_KEYS                                                                          \
-    CERT("ssh-ed25519")                                                                            \
-    CERT("ssh-ed448")                                                                              \
-    CERT("ecdsa-sha2-nistp256")                                                                    \
-    CERT("ecdsa-sha2-nistp384")                                                                    \
-    CERT("ecdsa-sha2-nistp521")                                                                    \
-    CERT("rsa-sha2-512") CERT("rsa-sha2-256") PLAIN_SIGNATURES
-/* Of clients' keys. */
-#define DEFAULT_SIGNATURES                                                                         \
-    CERT("sk-ssh-ed25519")                                                                         \
-    CERT("sk-ecdsa-sha2-nistp256")                                                                 \
-    CERT("webauthn-sk-ecdsa-sha2-nistp256")                                                        \
-    DEFAULT_HOST_KEYS "," SECURITY_KEY_SIGNATURES ",webauthn-sk-ecdsa-sha2-nistp256@openssh.com"
-
-/* Experimental: only where a list names them (docs/design/mldsa.md). */
-#define EXPERIMENTAL_CA_SIGNATURES ",ssh-mldsa44-ed25519,ssh-mldsa44-ed25519@openssh.com"
-#define EXPERIMENTAL_SIGNATURES                                                                    \
-    ",ssh-mldsa44-ed25519-cert," CERT("ssh-mldsa44-ed25519") "ssh-mldsa44-ed25519,"                \
-                                                             "ssh-mldsa44-ed25519@openssh.com"
-
-static const char *compression_name(size_t i)
-{
-    static const char *const names[] = {"none", "zlib@openssh.com", NULL};
-    return i < 2 ? names[i] : NULL;
-}
-
-static const struct {
-    const char *kind;
-    const char *defaults;
-    name_at at;
-    const char *supported; /* NULL: the same */
-} kinds[] = {
-    {"kex", DEFAULT_KEX, kex_name, NULL},
-    {"key", DEFAULT_HOST_KEYS, signature_name, DEFAULT_HOST_KEYS EXPERIMENTAL_SIGNATURES},
-    {"cipher", DEFAULT_CIPHERS, cipher_name, NULL},
-    {"mac", DEFAULT_MACS, mac_name, NULL},
-    {"compression", DEFAULT_COMPRESSIONS, compression_name, NULL},
-    {"sig", DEFAULT_SIGNATURES, signature_name, DEFAULT_SIGNATURES EXPERIMENTAL_SIGNATURES},
-    {"ca-sig", DEFAULT_CA_SIGNATURES, signature_name,
-     DEFAULT_CA_SIGNATURES EXPERIMENTAL_CA_SIGNATURES},
-};
-
-const char *sp_default_algorithms(const char *kind)
-{
-    for (size_t i = 0; kind != NULL && i < sizeof kinds / sizeof kinds[0]; i++) {
-        if (strcmp(kind, kinds[i].kind) == 0)
-            return kinds[i].defaults;
-    }
-    return NULL;
-}
-
-/* Every algorithm of this build that is no experiment is fit for use: the default lists name it. */
-const char *sp_supported_algorithms(const char *kind)
-{
-    for (size_t i = 0; kind != NULL && i < sizeof kinds / sizeof kinds[0]; i++) {
-        if (strcmp(kind, kinds[i].kind) == 0 && kinds[i].supported != NULL)
-            return kinds[i].supported;
-    }
-    return sp_default_algorithms(kind);
-}
 
 int spt_explain(int error, char *reason, size_t size, const char *format, ...)
 {
@@ -125,19 +21,19 @@ int spt_explain(int error, char *reason, size_t size, const char *format, ...)
     return error;
 }
 
-bool spt_compression_is_delayed(const char *name)
+/* zlib@openssh.com waits for the login, zlib doesn't. */
+bool spt_compression_starts(const char *name, bool authenticated)
 {
-    return strcmp(name, "zlib@openssh.com") == 0;
+    return strcmp(name, "zlib") == 0 || (authenticated && strcmp(name, "none") != 0);
 }
 
-/* Steps through a list; each known name goes through `take`, which says whether it is used. Unknown
- * names are an error: a typing mistake must not weaken what is offered. */
+/* Steps through a list; each name goes through `take`, which says whether it is known and may leave
+ * out what nothing here can use. */
 typedef bool (*take_name)(sp_config *config, spb_span name, size_t *count);
 
-static int compile_list(sp_config *config, const char *what, const char *list, take_name take,
-                        char **text, bool known_only, char *reason, size_t size)
+static int take_names(sp_config *config, const char *what, spb_span rest, take_name take,
+                      char **text, char *reason, size_t size)
 {
-    spb_span rest = {(const uint8_t *)list, strlen(list)};
     spb_span name;
     spb_buffer out;
     size_t count = 0;
@@ -160,7 +56,7 @@ static int compile_list(sp_config *config, const char *what, const char *list, t
             spw_u8(&out, ',');
         spw_bytes(&out, name.data, name.length);
     }
-    if (count == 0 && known_only) {
+    if (count == 0) {
         spb_buffer_free(&out);
         return spt_explain(SP_EINVAL, reason, size, "the list of %s names is empty", what);
     }
@@ -172,7 +68,7 @@ static int compile_list(sp_config *config, const char *what, const char *list, t
 static bool take_kex(sp_config *config, spb_span name, size_t *count)
 {
     const spc_kex *k = spc_kex_find(name);
-    if (k != NULL)
+    if (k != NULL && spc_kex_available(k))
         config->kex[(*count)++] = k;
     return k != NULL;
 }
@@ -180,7 +76,7 @@ static bool take_kex(sp_config *config, spb_span name, size_t *count)
 static bool take_cipher(sp_config *config, spb_span name, size_t *count)
 {
     const spc_cipher *c = spc_cipher_find(name);
-    if (c != NULL)
+    if (c != NULL && spc_cipher_available(c))
         config->ciphers[(*count)++] = c;
     return c != NULL;
 }
@@ -188,16 +84,18 @@ static bool take_cipher(sp_config *config, spb_span name, size_t *count)
 static bool take_mac(sp_config *config, spb_span name, size_t *count)
 {
     const spc_mac *m = spc_mac_find(name);
-    if (m != NULL)
+    if (m != NULL && spc_mac_available(m))
         config->macs[(*count)++] = m;
     return m != NULL;
 }
 
 static bool take_compression(sp_config *config, spb_span name, size_t *count)
 {
-    for (size_t i = 0; compression_name(i) != NULL; i++) {
-        if (spb_span_is(name, compression_name(i)) && *count < 3) {
-            config->compressions[(*count)++] = compression_name(i);
+    static const char *const names[] = {"none", "zlib@openssh.com", "zlib"};
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (spb_span_is(name, names[i]) && *count < 3) {
+            config->compressions[(*count)++] = names[i];
             return true;
         }
     }
@@ -251,20 +149,6 @@ static void set_defaults(sp_protocol_options *o)
     DEFAULT(max_sessions, 64);
     DEFAULT(rsa_bits_min, SPT_RSA_BITS_MIN);
 #undef DEFAULT
-    if (o->kex_algorithms == NULL)
-        o->kex_algorithms = DEFAULT_KEX;
-    if (o->host_key_algorithms == NULL)
-        o->host_key_algorithms = DEFAULT_HOST_KEYS;
-    if (o->ciphers == NULL)
-        o->ciphers = DEFAULT_CIPHERS;
-    if (o->macs == NULL)
-        o->macs = DEFAULT_MACS;
-    if (o->compressions == NULL)
-        o->compressions = DEFAULT_COMPRESSIONS;
-    if (o->signature_algorithms == NULL)
-        o->signature_algorithms = DEFAULT_SIGNATURES;
-    if (o->ca_signature_algorithms == NULL)
-        o->ca_signature_algorithms = DEFAULT_CA_SIGNATURES;
 }
 
 static int check_numbers(const sp_protocol_options *o, char *reason, size_t size)
@@ -307,25 +191,82 @@ static int set_version(sp_config *config, const char *version, char *reason, siz
     return config->version == NULL ? spt_explain(SP_ENOMEM, reason, size, "out of memory") : 0;
 }
 
-/* server-sig-algs: the enabled names, and what those of certificates sign with. OpenSSH's client
- * looks for the latter, also where a plain key may not use it. */
 static int set_server_sig_algs(sp_config *config, char *reason, size_t size)
 {
     spb_buffer out;
 
     spb_buffer_init(&out, &config->env, 4096);
-    spw_bytes(&out, config->signature_list, strlen(config->signature_list));
-    for (size_t i = 0; i < SPT_LIST_MAX && config->user_algorithms[i].name != NULL; i++) {
-        const char *name = config->user_algorithms[i].signature->name;
-        if (out.data == NULL || spb_name_in((spb_span){out.data, out.length}, name))
-            continue;
-        spw_u8(&out, ',');
-        spw_bytes(&out, name, strlen(name));
-    }
+    spt_config_write_sig_algs(config, NULL, &out);
     config->server_sig_algs = spw_ok(&out) ? spb_strndup(&config->env, out.data, out.length) : NULL;
     spb_buffer_free(&out);
     return config->server_sig_algs == NULL ? spt_explain(SP_ENOMEM, reason, size, "out of memory")
                                            : 0;
+}
+
+/* One list of the options: what it stands for, then what can be used of it. */
+static int compile_list(sp_config *config, spt_preset preset, spt_kind kind, const char *list,
+                        char **text, char *reason, size_t size)
+{
+    static const take_name takes[SPT_KIND_COUNT] = {
+        [SPT_KIND_KEX] = take_kex,
+        [SPT_KIND_KEY] = take_host_algorithm,
+        [SPT_KIND_CIPHER] = take_cipher,
+        [SPT_KIND_MAC] = take_mac,
+        [SPT_KIND_COMPRESSION] = take_compression,
+        [SPT_KIND_SIG] = take_user_algorithm,
+        [SPT_KIND_CA_SIG] = take_ca_signature,
+    };
+    spb_buffer names;
+
+    spb_buffer_init(&names, &config->env, 8192);
+    int result = spt_list_resolve(kind, spt_preset_list(preset, kind), list, &names, reason, size);
+    if (result == 0)
+        result = take_names(config, spt_kind_noun(kind), (spb_span){names.data, names.length},
+                            takes[kind], text, reason, size);
+    spb_buffer_free(&names);
+    return result;
+}
+
+static int compile_lists(sp_config *config, const sp_protocol_options *o, char *reason, size_t size)
+{
+    const struct {
+        const char *list;
+        char **text;
+    } all[SPT_KIND_COUNT] = {
+        [SPT_KIND_KEX] = {o->kex_algorithms, &config->kex_list},
+        [SPT_KIND_KEY] = {o->host_key_algorithms, &config->host_key_list},
+        [SPT_KIND_CIPHER] = {o->ciphers, &config->cipher_list},
+        [SPT_KIND_MAC] = {o->macs, &config->mac_list},
+        [SPT_KIND_COMPRESSION] = {o->compressions, &config->compression_list},
+        [SPT_KIND_SIG] = {o->signature_algorithms, &config->signature_list},
+        [SPT_KIND_CA_SIG] = {o->ca_signature_algorithms, &config->ca_signature_list},
+    };
+    spt_preset preset;
+    int result = 0;
+
+    if (!spt_preset_find(o->preset, &preset))
+        return spt_explain(SP_EINVAL, reason, size, "unknown preset \"%.64s\"", o->preset);
+    for (int i = 0; i < SPT_KIND_COUNT && result == 0; i++)
+        result = compile_list(config, preset, (spt_kind)i, all[i].list, all[i].text, reason, size);
+    return result;
+}
+
+/* Only where a group can be asked for. */
+static int set_moduli(sp_config *config, const sp_protocol_options *o, char *reason, size_t size)
+{
+    spb_span text = {(const uint8_t *)o->moduli, o->moduli == NULL ? 0 : o->moduli_length};
+    bool wanted = false;
+
+    for (size_t i = 0; i < SPT_LIST_MAX && config->kex[i] != NULL; i++)
+        wanted = wanted || spc_kex_group_exchange(config->kex[i]);
+    if (!wanted)
+        return 0;
+    if (text.length > SPT_MODULI_TEXT_MAX)
+        return spt_explain(SP_EINVAL, reason, size, "the moduli are too long");
+    int result = spt_moduli_read(&config->moduli, &config->env, text);
+    return result == 0 ? 0
+                       : spt_explain(result, reason, size, "the moduli can't be read: %s",
+                                     sp_strerror(result));
 }
 
 static int compile(sp_config *config, const sp_protocol_options *o, char *reason, size_t size)
@@ -336,28 +277,11 @@ static int compile(sp_config *config, const sp_protocol_options *o, char *reason
     if (result == 0)
         result = spt_config_keys(config, o, reason, size);
     if (result == 0)
-        result = compile_list(config, "key exchange", o->kex_algorithms, take_kex,
-                              &config->kex_list, true, reason, size);
-    if (result == 0)
-        result = compile_list(config, "host key algorithm", o->host_key_algorithms,
-                              take_host_algorithm, &config->host_key_list, true, reason, size);
-    if (result == 0)
-        result = compile_list(config, "cipher", o->ciphers, take_cipher, &config->cipher_list, true,
-                              reason, size);
-    if (result == 0)
-        result =
-            compile_list(config, "MAC", o->macs, take_mac, &config->mac_list, true, reason, size);
-    if (result == 0)
-        result = compile_list(config, "compression", o->compressions, take_compression,
-                              &config->compression_list, true, reason, size);
-    if (result == 0)
-        result = compile_list(config, "signature algorithm", o->signature_algorithms,
-                              take_user_algorithm, &config->signature_list, true, reason, size);
-    if (result == 0)
-        result = compile_list(config, "CA signature algorithm", o->ca_signature_algorithms,
-                              take_ca_signature, &config->ca_signature_list, true, reason, size);
+        result = compile_lists(config, o, reason, size);
     if (result == 0)
         result = set_server_sig_algs(config, reason, size);
+    if (result == 0)
+        result = set_moduli(config, o, reason, size);
     return result;
 }
 
@@ -408,6 +332,8 @@ int sp_config_new(sp_config **out, const sp_protocol_options *options, char *rea
     config->options.compressions = NULL;
     config->options.signature_algorithms = NULL;
     config->options.ca_signature_algorithms = NULL;
+    config->options.preset = NULL;
+    config->options.moduli = NULL;
     *out = config;
     return 0;
 }
@@ -442,5 +368,6 @@ void sp_config_unref(sp_config *config)
     spb_free(&env, config->signature_list);
     spb_free(&env, config->ca_signature_list);
     spb_free(&env, config->server_sig_algs);
+    spt_moduli_free(&config->moduli, &env);
     spb_free(&env, config);
 }

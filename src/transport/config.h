@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/wire.h"
 #include "crypto/crypto.h"
+#include "transport/moduli.h"
 #include <stdatomic.h>
 
 #define SPT_LIST_MAX 40
@@ -49,6 +50,7 @@ struct sp_config {
     char *kex_list, *host_key_list, *cipher_list, *mac_list, *compression_list, *signature_list;
     char *ca_signature_list; /* what certificates may be signed with */
     char *server_sig_algs;   /* RFC 8308 3.1 */
+    spt_moduli moduli;       /* empty: no group exchange */
 };
 
 /* config_keys.c. `*found` has no key if none fits. False: the name is unknown. */
@@ -67,6 +69,8 @@ bool spt_config_key_short(const sp_config *config, const sp_key *key);
 bool spt_user_algorithm_find(spb_span name, spt_user_algorithm *out);
 /* By name, among those that are enabled; NULL: it is not. */
 const spt_user_algorithm *spt_config_user_algorithm(const sp_config *config, spb_span name);
+/* Appends server-sig-algs (RFC 8308 3.1): what is enabled and in `only` (NULL: everything is). */
+void spt_config_write_sig_algs(const sp_config *config, const char *only, spb_buffer *out);
 /* Seconds since 1970, by the options' clock. */
 uint64_t spt_config_wall_clock(const sp_config *config);
 

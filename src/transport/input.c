@@ -7,7 +7,7 @@
 
 bool spt_wants_input(const spt_transport *t)
 {
-    return t->error == NULL && t->output_length < OUTPUT_HIGH_MARK && t->kex_state != KEX_WAIT_SIGN;
+    return t->error == NULL && t->output_length < OUTPUT_HIGH_MARK && !spt_input_waits(t);
 }
 
 void spt_input_discard(spt_transport *t)
@@ -154,6 +154,13 @@ static int inflate_payload(spt_transport *t, const uint8_t **payload, size_t *le
     if (!spt_decompress(t->in.compressor, *payload, *length, &t->inflated))
         return spt_fail(t, SP_EPROTO, SP_DISCONNECT_COMPRESSION_ERROR,
                         "compressed packet can't be expanded");
+    /* Before login the work of expanding is limited as what comes over the wire is. */
+    if (!t->authenticated) {
+        t->received_total += t->inflated.length;
+        if (t->received_total > INPUT_BUDGET_UNAUTHENTICATED)
+            return spt_fail(t, SP_ELIMIT, SP_DISCONNECT_PROTOCOL_ERROR,
+                            "too much data before authentication");
+    }
     *payload = t->inflated.data;
     *length = t->inflated.length;
     return 0;
@@ -163,7 +170,7 @@ int spt_next_packet(spt_transport *t, uint8_t *message, spb_reader *payload)
 {
     if (t->error != NULL)
         return t->error->error;
-    if (t->kex_state == KEX_WAIT_SIGN || t->output_length >= OUTPUT_HIGH_MARK)
+    if (spt_input_waits(t) || t->output_length >= OUTPUT_HIGH_MARK)
         return 0;
     if (t->input_start == t->input_end)
         return 0;

@@ -1,5 +1,5 @@
-/* The key exchange itself (RFC 4253 7-9, RFC 5656 4, RFC 8731) and rekeying. The method answers the
- * client's public value at once; signing the exchange hash is a question to the application. */
+/* The key exchange itself (RFC 4253 7-9, RFC 5656 4, RFC 8731) and rekeying. What a method computes
+ * may be a question (it takes long for some); signing the exchange hash always is one. */
 #include "transport/transport_internal.h"
 
 #include <string.h>
@@ -22,15 +22,17 @@ void spt_kex_free(spt_transport *t)
     spb_buffer_free(&k->ours);
     spb_buffer_free(&k->theirs);
     spb_buffer_free(&k->secret);
+    sp_computation_unref(k->computation);
     spc_protection_free(k->protection_in);
     spb_free_secret(spt_env(t), k, sizeof *k);
     t->kex = NULL;
 }
 
-/* H of RFC 5656 4. */
-static bool exchange_hash(spt_transport *t, spb_span client_public)
+/* H of RFC 5656 4, or of RFC 4419 3. */
+static bool exchange_hash(spt_transport *t)
 {
     spt_kex *k = t->kex;
+    const sp_computation *c = k->computation;
     spb_buffer b;
 
     spb_buffer_init(&b, spt_env(t), (size_t)256 * 1024);
@@ -40,13 +42,48 @@ static bool exchange_hash(spt_transport *t, spb_span client_public)
     spw_string(&b, k->theirs.data, k->theirs.length);
     spw_string(&b, k->ours.data, k->ours.length);
     spw_string(&b, k->host->blob.data, k->host->blob.length);
-    spw_string(&b, client_public.data, client_public.length);
-    spw_string(&b, k->server_public, k->server_public_length);
+    if (k->modulus != NULL) {
+        spw_u32(&b, k->gex_least);
+        spw_u32(&b, k->gex_wanted);
+        spw_u32(&b, k->gex_most);
+        spt_gex_write_group(k->modulus, &b);
+    }
+    spw_string(&b, c->client_public, c->client_public_length);
+    spw_string(&b, c->server_public, c->server_public_length);
     spw_bytes(&b, k->secret.data, k->secret.length);
     spb_span all = {b.data, b.length};
     bool good = spw_ok(&b) && spc_hash(k->method->hash, &all, 1, k->hash);
     spb_buffer_free(&b);
     return good;
+}
+
+/* The secret is there, or it can't be. */
+static int computed(spt_transport *t)
+{
+    spt_kex *k = t->kex;
+    sp_computation *c = k->computation;
+
+    if (!c->done || !c->good)
+        return kex_failed(t, SP_EPROTO, "bad public value in the key exchange");
+    if (k->method->secret_is_string)
+        spw_string(&k->secret, c->secret, c->secret_length);
+    else
+        spw_mpint(&k->secret, c->secret, c->secret_length);
+    sp_zero(c->secret, sizeof c->secret);
+    if (!spw_ok(&k->secret))
+        return kex_failed(t, SP_ENOMEM, "out of memory");
+    if (!exchange_hash(t))
+        return kex_failed(t, SP_ECRYPTO, "the exchange hash can't be made");
+    if (t->session_id_length == 0) {
+        size_t size = spc_hash_size(k->method->hash);
+        memcpy(t->session_id, k->hash, size);
+        t->session_id_length = (uint8_t)size;
+        t->first_host_key = k->host->blob;
+    }
+    k->question = QUESTION_TAG | ++t->question_counter;
+    k->sign_deadline = t->now + SIGN_TIMEOUT_MS;
+    t->kex_state = KEX_WAIT_SIGN;
+    return 0;
 }
 
 int spt_kex_init_received(spt_transport *t, spb_reader *r)
@@ -56,30 +93,23 @@ int spt_kex_init_received(spt_transport *t, spb_reader *r)
     if (!spr_done(r) || client_public.length < k->method->client_public_min)
         return kex_failed(t, SP_EPROTO, "malformed key exchange message");
 
-    uint8_t secret[SPC_KEX_SECRET_MAX];
-    size_t secret_length = sizeof secret;
-    k->server_public_length = sizeof k->server_public;
-    bool good = k->method->respond(k->method, spt_env(t), client_public, k->server_public,
-                                   &k->server_public_length, secret, &secret_length);
-    if (good && k->method->secret_is_string)
-        spw_string(&k->secret, secret, secret_length);
-    else if (good)
-        spw_mpint(&k->secret, secret, secret_length);
-    sp_zero(secret, sizeof secret);
-    if (!good)
-        return kex_failed(t, SP_EPROTO, "bad public value in the key exchange");
-    if (!spw_ok(&k->secret))
+    k->computation = spt_computation_new(t->config, k->method, k->modulus, client_public);
+    if (k->computation == NULL)
         return kex_failed(t, SP_ENOMEM, "out of memory");
-    if (!exchange_hash(t, client_public))
-        return kex_failed(t, SP_ECRYPTO, "the exchange hash can't be made");
-    if (t->session_id_length == 0) {
-        size_t size = spc_hash_size(k->method->hash);
-        memcpy(t->session_id, k->hash, size);
-        t->session_id_length = (uint8_t)size;
+    if (!t->config->options.compute_elsewhere || !spc_kex_slow(k->method)) {
+        sp_computation_run(k->computation);
+        return computed(t);
     }
-    k->sign_question = QUESTION_TAG | ++t->sign_counter;
-    k->sign_deadline = t->now + SIGN_TIMEOUT_MS;
-    t->kex_state = KEX_WAIT_SIGN;
+    k->question = QUESTION_TAG | ++t->question_counter;
+    t->kex_state = KEX_WAIT_COMPUTATION;
+    return 0;
+}
+
+int spt_answer_computation(spt_transport *t, uint64_t question)
+{
+    if (t->error != NULL || t->kex_state != KEX_WAIT_COMPUTATION || question != t->kex->question)
+        return SP_ECONN;
+    (void)computed(t);
     return 0;
 }
 
@@ -113,13 +143,13 @@ static void use_keys(spt_transport *t, spt_direction *d, spc_protection *protect
         d->sequence = 0;
 }
 
-/* Delayed compression keeps running over later exchanges, each with a fresh stream. */
+/* Compression keeps running over later exchanges, each with a fresh stream. */
 static int set_compression(spt_transport *t, spt_direction *d, const char *name, bool deflating)
 {
     d->compression = name;
     spt_compressor_free(d->compressor);
     d->compressor = NULL;
-    if (!spt_compression_is_delayed(name) || !t->authenticated)
+    if (!spt_compression_starts(name, t->authenticated))
         return 0;
     d->compressor = spt_compressor_new(spt_env(t), deflating);
     return d->compressor == NULL ? kex_failed(t, SP_ENOMEM, "out of memory") : 0;
@@ -129,9 +159,10 @@ static int set_compression(spt_transport *t, spt_direction *d, const char *name,
 static int send_reply(spt_transport *t, const uint8_t *signature, size_t length)
 {
     spt_kex *k = t->kex;
-    spb_buffer *b = spt_begin(t, SSH_MSG_KEX_ECDH_REPLY);
+    spb_buffer *b =
+        spt_begin(t, k->modulus != NULL ? SSH_MSG_KEX_DH_GEX_REPLY : SSH_MSG_KEX_ECDH_REPLY);
     spw_string(b, k->host->blob.data, k->host->blob.length);
-    spw_string(b, k->server_public, k->server_public_length);
+    spw_string(b, k->computation->server_public, k->computation->server_public_length);
     spw_string(b, signature, length);
     int result = spt_end(t);
     if (result != 0)
@@ -174,7 +205,7 @@ static bool signature_good(spt_transport *t, const uint8_t *signature, size_t le
 
 int spt_answer_sign(spt_transport *t, uint64_t question, const uint8_t *signature, size_t length)
 {
-    if (t->error != NULL || t->kex_state != KEX_WAIT_SIGN || question != t->kex->sign_question)
+    if (t->error != NULL || t->kex_state != KEX_WAIT_SIGN || question != t->kex->question)
         return SP_ECONN;
     if (signature == NULL || length == 0) {
         (void)kex_failed(t, SP_ECRYPTO, "the exchange hash can't be signed");
@@ -218,6 +249,11 @@ int spt_newkeys_received(spt_transport *t)
     spb_log(spt_env(t), SP_LOG_DEBUG, "new keys: %s %s in %s out %s%s", t->kex_name, t->host->name,
             t->in.cipher->name, t->out.cipher->name, t->strict ? " strict" : "");
     return 0;
+}
+
+spb_span spt_first_host_key(const spt_transport *t)
+{
+    return t->first_host_key;
 }
 
 const char *spt_rsa_signature(const spt_transport *t)

@@ -199,6 +199,6 @@ int spt_kexinit_received(spt_transport *t, spb_reader *r)
         return result;
     k->skip_guess = guessed && !guess_is_right(t, lists);
     spb_log(spt_env(t), SP_LOG_DEBUG, "KEXINIT received%s", k->skip_guess ? ", a wrong guess" : "");
-    t->kex_state = KEX_WAIT_INIT;
+    t->kex_state = spc_kex_group_exchange(k->method) ? KEX_WAIT_GEX_REQUEST : KEX_WAIT_INIT;
     return 0;
 }

@@ -135,7 +135,12 @@ spt_phase spt_get_phase(const spt_transport *t)
     switch (t->kex_state) {
     case KEX_SENT:
         return t->first_kex_done ? SPT_PHASE_OPEN : SPT_PHASE_FIRST_KEXINIT;
+    case KEX_WAIT_GEX_REQUEST:
+        return t->first_kex_done ? SPT_PHASE_REKEY_GEX_REQUEST : SPT_PHASE_FIRST_GEX_REQUEST;
+    case KEX_WAIT_GEX_INIT:
+        return t->first_kex_done ? SPT_PHASE_REKEY_GEX_INIT : SPT_PHASE_FIRST_GEX_INIT;
     case KEX_WAIT_INIT:
+    case KEX_WAIT_COMPUTATION: /* nothing is read in these two */
     case KEX_WAIT_SIGN:
         return t->first_kex_done ? SPT_PHASE_REKEY_KEX_INIT : SPT_PHASE_FIRST_KEX_INIT;
     case KEX_WAIT_NEWKEYS:
@@ -153,7 +158,8 @@ bool spt_strict(const spt_transport *t)
 
 bool spt_skips_guess(const spt_transport *t)
 {
-    return t->kex_state == KEX_WAIT_INIT && t->kex->skip_guess;
+    return (t->kex_state == KEX_WAIT_INIT || t->kex_state == KEX_WAIT_GEX_REQUEST) &&
+           t->kex->skip_guess;
 }
 
 void spt_guess_skipped(spt_transport *t)
@@ -233,7 +239,7 @@ int spt_authenticated(spt_transport *t)
     t->authenticated = true;
     for (int i = 0; i < 2; i++) {
         spt_direction *d = directions[i];
-        if (!spt_compression_is_delayed(d->compression) || d->compressor != NULL)
+        if (!spt_compression_starts(d->compression, true) || d->compressor != NULL)
             continue;
         d->compressor = spt_compressor_new(spt_env(t), d == &t->out);
         if (d->compressor == NULL)
@@ -253,11 +259,19 @@ bool spt_next_event(spt_transport *t, sp_event *event)
         t->event_keys = false;
         return true;
     }
+    if (t->kex_state == KEX_WAIT_COMPUTATION && !t->kex->computation_asked) {
+        memset(event, 0, sizeof *event);
+        event->type = SP_EVENT_COMPUTE;
+        event->question = t->kex->question;
+        event->u.compute.computation = t->kex->computation;
+        t->kex->computation_asked = true;
+        return true;
+    }
     if (t->kex_state == KEX_WAIT_SIGN && !t->kex->sign_asked) {
         spt_kex *k = t->kex;
         memset(event, 0, sizeof *event);
         event->type = SP_EVENT_SIGN;
-        event->question = k->sign_question;
+        event->question = k->question;
         event->u.sign.key = k->host->key;
         event->u.sign.algorithm = k->host->signature->name;
         event->u.sign.data = k->hash;

@@ -10,8 +10,12 @@ typedef enum spt_phase {
     SPT_PHASE_VERSION,        /* no packet yet */
     SPT_PHASE_FIRST_KEXINIT,  /* first exchange: KEXINIT must come */
     SPT_PHASE_FIRST_KEX_INIT, /* first exchange: the method's own message must come */
+    SPT_PHASE_FIRST_GEX_REQUEST,
+    SPT_PHASE_FIRST_GEX_INIT,
     SPT_PHASE_FIRST_NEWKEYS,  /* first exchange: NEWKEYS must come */
     SPT_PHASE_REKEY_KEX_INIT, /* a later exchange, the peer's KEXINIT has come */
+    SPT_PHASE_REKEY_GEX_REQUEST,
+    SPT_PHASE_REKEY_GEX_INIT,
     SPT_PHASE_REKEY_NEWKEYS,
     SPT_PHASE_OPEN, /* keys are in use; also while only our own KEXINIT was sent */
     SPT_PHASE_CLOSED,
@@ -45,6 +49,7 @@ int spt_message(spt_transport *t, uint8_t message, spb_reader *r, sp_event *even
 int spt_send_unimplemented(spt_transport *t);
 bool spt_next_event(spt_transport *t, sp_event *event);
 int spt_answer_sign(spt_transport *t, uint64_t question, const uint8_t *signature, size_t length);
+int spt_answer_computation(spt_transport *t, uint64_t question);
 /* The service that was requested last is granted: true once user authentication may begin. */
 bool spt_service_granted(const spt_transport *t);
 /* True once after keys came into use or the output fell: held-back data may flow. */

@@ -3,6 +3,7 @@
 #define SPT_TRANSPORT_INTERNAL_H
 
 #include "transport/compress.h"
+#include "transport/computation.h"
 #include "transport/messages.h"
 #include "transport/transport_engine.h"
 
@@ -34,11 +35,14 @@ typedef struct spt_direction {
 } spt_direction;
 
 typedef enum kex_state {
-    KEX_IDLE,         /* none runs */
-    KEX_SENT,         /* our KEXINIT is out, the peer's has not come */
-    KEX_WAIT_INIT,    /* both are known: the method's message must come */
-    KEX_WAIT_SIGN,    /* the exchange hash is being signed */
-    KEX_WAIT_NEWKEYS, /* our NEWKEYS is out */
+    KEX_IDLE,             /* none runs */
+    KEX_SENT,             /* our KEXINIT is out, the peer's has not come */
+    KEX_WAIT_GEX_REQUEST, /* both are known: a group must be asked for */
+    KEX_WAIT_GEX_INIT,    /* it was sent: the client's value must come */
+    KEX_WAIT_INIT,        /* both are known: the method's message must come */
+    KEX_WAIT_COMPUTATION, /* the secret is being worked out elsewhere */
+    KEX_WAIT_SIGN,        /* the exchange hash is being signed */
+    KEX_WAIT_NEWKEYS,     /* our NEWKEYS is out */
 } kex_state;
 
 /* Lives while an exchange runs. */
@@ -51,14 +55,15 @@ typedef struct spt_kex {
     const spc_mac *mac_in, *mac_out;
     const char *compression_in, *compression_out;
     bool skip_guess;
+    uint32_t gex_least, gex_wanted, gex_most;
+    const spt_modulus *modulus; /* NULL: no group exchange */
+    sp_computation *computation;
     spb_buffer secret; /* K as it goes into hashes */
-    uint8_t server_public[SPC_KEX_PUBLIC_MAX];
-    size_t server_public_length;
     uint8_t hash[SPC_HASH_MAX];
     spc_protection *protection_in; /* ready for the peer's NEWKEYS */
-    uint64_t sign_question;
+    uint64_t question;             /* open in this state */
     uint64_t sign_deadline;
-    bool sign_asked;
+    bool sign_asked, computation_asked;
 } spt_kex;
 
 typedef struct spt_chunk {
@@ -82,6 +87,7 @@ struct spt_transport {
     bool strict, wants_ext_info;
     bool first_kex_done; /* both directions run under keys */
     bool ext_info_due;
+    bool ext_info_in_auth; /* the client takes another one */
     bool service_granted;
     bool authenticated;
     bool writable;
@@ -92,9 +98,10 @@ struct spt_transport {
     spt_kex *kex;
     const char *kex_name;
     const spt_host_algorithm *host;  /* of the last exchange */
+    spb_span first_host_key;         /* of the first one */
     bool rsa_sha2_512, rsa_sha2_256; /* offered by the client */
     uint64_t keys_at;                /* when the last exchange ended */
-    uint64_t sign_counter;
+    uint64_t question_counter;
 
     spt_direction in, out;
 
@@ -130,11 +137,19 @@ int spt_kexinit_received(spt_transport *t, spb_reader *r);
 int spt_kex_init_received(spt_transport *t, spb_reader *r);
 int spt_newkeys_received(spt_transport *t);
 void spt_kex_free(spt_transport *t);
+/* gex.c */
+int spt_gex_request_received(spt_transport *t, spb_reader *r);
+void spt_gex_write_group(const spt_modulus *modulus, spb_buffer *b); /* p and g */
+/* Nothing is read: the transport waits for an answer. */
+static inline bool spt_input_waits(const spt_transport *t)
+{
+    return t->kex_state == KEX_WAIT_SIGN || t->kex_state == KEX_WAIT_COMPUTATION;
+}
 /* keys.c: one key of RFC 4253 7.2, `letter` 'A' to 'F'. */
 bool spt_derive(const spt_transport *t, char letter, uint8_t *out, size_t length);
 /* generic.c */
 int spt_send_ext_info(spt_transport *t);
 /* compress.c */
-bool spt_compression_is_delayed(const char *name);
+bool spt_compression_starts(const char *name, bool authenticated);
 
 #endif

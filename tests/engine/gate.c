@@ -23,7 +23,10 @@ typedef struct state {
     const char *handled;       /* numbers and ranges */
     const char *unimplemented; /* the same; everything else is fatal */
     const char *silent;
+    bool after_login;
 } state;
+
+static const sp_protocol_options options = {SP_PROTOCOL_OPTIONS_INIT, .preset = "compatible"};
 
 static void at_first_kexinit(test_client *c)
 {
@@ -78,6 +81,61 @@ static void at_early_rekey_newkeys(test_client *c)
     client_kex_init(c);
 }
 
+/* ---- group exchange ---- */
+
+#define GROUP_EXCHANGE "diffie-hellman-group-exchange-sha256"
+
+static void at_gex_request(test_client *c)
+{
+    c->kex_names = GROUP_EXCHANGE;
+    client_version(c);
+    client_kexinit(c);
+}
+
+static void at_gex_init(test_client *c)
+{
+    at_gex_request(c);
+    client_gex_request(c);
+}
+
+static void at_gex_newkeys(test_client *c)
+{
+    at_gex_request(c);
+    client_kex_init(c);
+}
+
+static void at_early_rekey_gex_request(test_client *c)
+{
+    at_auth(c);
+    c->kex_names = GROUP_EXCHANGE;
+    client_kexinit(c);
+}
+
+static void at_early_rekey_gex_init(test_client *c)
+{
+    at_early_rekey_gex_request(c);
+    client_gex_request(c);
+}
+
+static void at_rekey_gex_request(test_client *c)
+{
+    client_login(c);
+    c->kex_names = GROUP_EXCHANGE;
+    client_kexinit(c);
+}
+
+static void at_rekey_gex_init(test_client *c)
+{
+    at_rekey_gex_request(c);
+    client_gex_request(c);
+}
+
+static void at_rekey_gex_newkeys(test_client *c)
+{
+    at_rekey_gex_request(c);
+    client_kex_init(c);
+}
+
 static void at_rekey_kex(test_client *c)
 {
     client_login(c);
@@ -93,22 +151,33 @@ static void at_rekey_newkeys(test_client *c)
 
 /* Written from the RFCs, not from the gate's table. */
 static const state states[] = {
-    {"first kexinit", false, at_first_kexinit, "1-4,20", "", ""},
-    {"first kexinit, strict client", true, at_first_kexinit, "1-4,20", "", ""},
-    {"first kex", false, at_first_kex, "1-4,30", "", ""},
-    {"first kex, strict", true, at_first_kex, "1,30", "", ""},
-    {"first newkeys", false, at_first_newkeys, "1-4,21", "", ""},
-    {"first newkeys, strict", true, at_first_newkeys, "1,21", "", ""},
+    {"first kexinit", false, at_first_kexinit, "1-4,20", "", "", false},
+    {"first kexinit, strict client", true, at_first_kexinit, "1-4,20", "", "", false},
+    {"first kex", false, at_first_kex, "1-4,30", "", "", false},
+    {"first kex, strict", true, at_first_kex, "1,30", "", "", false},
+    {"first newkeys", false, at_first_newkeys, "1-4,21", "", "", false},
+    {"first newkeys, strict", true, at_first_newkeys, "1,21", "", "", false},
     {"service, first message", true, at_service_first, "1-5,7,20,192", "9-19,22-29,128-191,194-255",
-     ""},
-    {"service", true, at_service, "1-5,20,192", "9-19,22-29,128-191,194-255", ""},
-    {"auth", true, at_auth, "1-5,20,50,60-79,192", "9-19,22-29,54-59,128-191,194-255", ""},
+     "", false},
+    {"service", true, at_service, "1-5,20,192", "9-19,22-29,128-191,194-255", "", false},
+    {"auth", true, at_auth, "1-5,20,50,60-79,192", "9-19,22-29,54-59,128-191,194-255", "", false},
     {"connection", true, at_connection, "1-4,20,80-82,90-100,192",
-     "9-19,22-29,54-59,83-89,101-191,194-255", "50"},
-    {"rekey kex before login", true, at_early_rekey_kex, "1-4,30", "", ""},
-    {"rekey newkeys before login", true, at_early_rekey_newkeys, "1-4,21", "", ""},
-    {"rekey kex", true, at_rekey_kex, "1-4,30,80-82,90-100", "", ""},
-    {"rekey newkeys", true, at_rekey_newkeys, "1-4,21,80-82,90-100", "", ""},
+     "9-19,22-29,54-59,83-89,101-191,194-255", "50", true},
+    {"rekey kex before login", true, at_early_rekey_kex, "1-4,30", "", "", false},
+    {"rekey newkeys before login", true, at_early_rekey_newkeys, "1-4,21", "", "", false},
+    {"rekey kex", true, at_rekey_kex, "1-4,30,80-82,90-100", "", "", true},
+    {"rekey newkeys", true, at_rekey_newkeys, "1-4,21,80-82,90-100", "", "", true},
+    {"group request", false, at_gex_request, "1-4,34", "", "", false},
+    {"group request, strict", true, at_gex_request, "1,34", "", "", false},
+    {"group init", false, at_gex_init, "1-4,32", "", "", false},
+    {"group init, strict", true, at_gex_init, "1,32", "", "", false},
+    {"group newkeys", false, at_gex_newkeys, "1-4,21", "", "", false},
+    {"group newkeys, strict", true, at_gex_newkeys, "1,21", "", "", false},
+    {"rekey group request before login", true, at_early_rekey_gex_request, "1-4,34", "", "", false},
+    {"rekey group init before login", true, at_early_rekey_gex_init, "1-4,32", "", "", false},
+    {"rekey group request", true, at_rekey_gex_request, "1-4,34,80-82,90-100", "", "", true},
+    {"rekey group init", true, at_rekey_gex_init, "1-4,32,80-82,90-100", "", "", true},
+    {"rekey group newkeys", true, at_rekey_gex_newkeys, "1-4,21,80-82,90-100", "", "", true},
 };
 
 static bool in_ranges(const char *ranges, unsigned n)
@@ -185,7 +254,7 @@ static void each_message_in_each_state(void **unused)
             test_client c;
             client_init(&c);
             c.strict = s->strict;
-            client_start(&c, NULL);
+            client_start(&c, &options);
             s->reach(&c);
             enum outcome got = observed(&c, (uint8_t)n);
             enum outcome want = expected(s, n);
@@ -206,13 +275,13 @@ static void no_channel_before_authentication(void **unused)
     (void)unused;
     for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
         const state *s = &states[i];
-        if (s->reach == at_connection || s->reach == at_rekey_kex || s->reach == at_rekey_newkeys)
+        if (s->after_login)
             continue;
         for (unsigned n = 80; n < 128; n++) {
             test_client c;
             client_init(&c);
             c.strict = s->strict;
-            client_start(&c, NULL);
+            client_start(&c, &options);
             s->reach(&c);
             client_send(&c, (uint8_t)n, NULL, 0);
             assert_true(c.closed);

@@ -30,6 +30,15 @@
     "ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521,"                     \
     "rsa-sha2-512,rsa-sha2-256"
 
+static void set_algorithms(sp_protocol_options *o)
+{
+    o->kex_algorithms = "curve25519-sha256,curve25519-sha256@libssh.org,"
+                        "ecdh-sha2-nistp256,ecdh-sha2-nistp384,ecdh-sha2-nistp521";
+    o->macs = "hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com,"
+              "hmac-sha2-256,hmac-sha2-512";
+    o->signature_algorithms = SIGNATURES;
+}
+
 /* What the recorded server does: any key logs in; a command is answered by its name; status 7. */
 static void react(test_client *c, const sp_event *event)
 {
@@ -74,7 +83,7 @@ static void start(test_client *c, test_random *random, const char *key_text)
     o.random.ctx = random;
     o.random.fill = test_random_fill;
     o.version = "Sallyport_replay";
-    o.signature_algorithms = SIGNATURES;
+    set_algorithms(&o);
     if (sp_key_parse_private(&c->host_key, key_text, strlen(key_text), NULL) != 0)
         abort();
     o.host_keys = &c->host_key;
@@ -320,7 +329,7 @@ static void feed(const uint8_t *data, size_t length, failing *f)
     o.host_key_count = 1;
     o.no_host_key_rotation = true;
     o.version = "Sallyport_replay";
-    o.signature_algorithms = SIGNATURES;
+    set_algorithms(&o);
     o.random = (sp_random){&random, test_random_fill};
     o.allocator = (sp_allocator){f, failing_alloc, failing_realloc, failing_free};
     if (sp_config_new(&c.config, &o, NULL, 0) != 0 ||

@@ -17,6 +17,9 @@ static void set_up(void)
         abort();
     o.host_keys = &key;
     o.host_key_count = 1;
+    o.preset = "compatible"; /* with group exchange */
+    o.compressions = "none,zlib@openssh.com,zlib";
+    o.compute_elsewhere = true;
     if (sp_config_new(&config, &o, NULL, 0) != 0)
         abort();
     sp_key_unref(key);
@@ -35,6 +38,11 @@ static void pump(sp_engine *e)
                             event.u.sign.length, signature, &length) != 0)
                 abort();
             if (sp_engine_answer_sign(e, event.question, signature, length) != 0)
+                abort();
+        }
+        if (event.type == SP_EVENT_COMPUTE) {
+            sp_computation_run(event.u.compute.computation);
+            if (sp_engine_answer_computation(e, event.question) != 0)
                 abort();
         }
         /* Nothing above the transport is reached without keys. */

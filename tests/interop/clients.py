@@ -217,7 +217,8 @@ class Client:
 class OpenSSH(Client):
     name = "openssh"
     kex = (
-        "curve25519-sha256 curve25519-sha256@libssh.org ecdh-sha2-nistp256 ecdh-sha2-nistp384"
+        "sntrup761x25519-sha512@openssh.com"
+        " curve25519-sha256 curve25519-sha256@libssh.org ecdh-sha2-nistp256 ecdh-sha2-nistp384"
         " ecdh-sha2-nistp521"
     ).split()
     host_keys = (
@@ -308,7 +309,8 @@ class OpenSSH(Client):
 class Plink(Client):
     name = "plink"
     kex = (
-        "curve25519-sha256 curve25519-sha256@libssh.org ecdh-sha2-nistp256 ecdh-sha2-nistp384"
+        "sntrup761x25519-sha512@openssh.com"
+        " curve25519-sha256 curve25519-sha256@libssh.org ecdh-sha2-nistp256 ecdh-sha2-nistp384"
         " ecdh-sha2-nistp521"
     ).split()
     host_keys = OpenSSH.host_keys

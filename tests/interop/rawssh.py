@@ -1,6 +1,6 @@
 """A small SSH client that can be made to break every rule: each message is sent by hand.
 
-Has curve25519-sha256, ssh-ed25519 host keys, aes128-ctr with hmac-sha2-256, and
+Has curve25519-sha256 and its hybrids with ML-KEM and sntrup761, ssh-ed25519 host keys, aes128-ctr with hmac-sha2-256, and
 aes128-gcm@openssh.com. Nothing is sent or skipped unless a test asks for it."""
 
 import hashlib
@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_ssh_private_key,
 )
 
+import kem
 from servers import PATIENCE
 
 DISCONNECT, IGNORE, UNIMPLEMENTED, DEBUG, SERVICE_REQUEST, SERVICE_ACCEPT, EXT_INFO = range(1, 8)
@@ -136,6 +137,12 @@ class Gcm:
         return self.cipher.decrypt(self._next(), read(length + 16), head)
 
 
+# By the first name that is offered: what goes before X25519, and the hash. The rest is alone.
+HYBRIDS = {
+    "mlkem768x25519-sha256": (kem.MlKem, "sha256"),
+    "sntrup761x25519-sha512": (kem.Sntrup761, "sha512"),
+    "sntrup761x25519-sha512@openssh.com": (kem.Sntrup761, "sha512"),
+}
 CIPHERS = {"aes128-ctr": Ctr, "aes128-gcm@openssh.com": Gcm}
 
 
@@ -289,16 +296,24 @@ class Raw:
         return self.server_lists
 
     def send_kex_init(self, public=None):
+        kind, self.hash = HYBRIDS.get(self.kex_names.split(",")[0], (None, "sha256"))
+        self.kem = kind and kind()
         self.private = X25519PrivateKey.generate()
-        self.public = public or _raw(self.private)
+        self.public = public or (self.kem.public if kind else b"") + _raw(self.private)
         self.send(bytes([KEX_INIT]) + string(self.public))
 
     def take_kex_reply(self):
         reader = Reader(self.expect(KEX_REPLY)[1:])
         host_key, server_public, signature = reader.string(), reader.string(), reader.string()
-        secret = self.private.exchange(X25519PublicKey.from_public_bytes(server_public))
-        shared = mpint(int.from_bytes(secret, "big"))
-        digest = hashlib.sha256(
+        split = self.kem.ciphertext_size if self.kem else 0
+        secret = self.private.exchange(X25519PublicKey.from_public_bytes(server_public[split:]))
+        if self.kem:
+            both = self.kem.secret(server_public[:split]) + secret
+            shared = string(hashlib.new(self.hash, both).digest())
+        else:
+            shared = mpint(int.from_bytes(secret, "big"))
+        digest = hashlib.new(
+            self.hash,
             string(self.version.rstrip(b"\r\n"))
             + string(self.server_version)
             + string(self.client_kexinit)
@@ -322,9 +337,9 @@ class Raw:
 
     def derive(self, letter, length):
         base = self.secret + self.digest
-        key = hashlib.sha256(base + letter + self.session_id).digest()
+        key = hashlib.new(self.hash, base + letter + self.session_id).digest()
         while len(key) < length:
-            key += hashlib.sha256(base + key).digest()
+            key += hashlib.new(self.hash, base + key).digest()
         return key[:length]
 
     def send_newkeys(self):

@@ -228,7 +228,10 @@ def test_offered_algorithms(server):
     with Raw(server.port) as raw:
         raw.exchange_versions()
         kex, host_key, cipher_in, cipher_out, mac_in, mac_out, comp_in, comp_out, _, _ = raw.take_kexinit()
-        assert kex[0] == "curve25519-sha256"
+        assert kex[:4] == [
+            "mlkem768x25519-sha256", "sntrup761x25519-sha512",
+            "sntrup761x25519-sha512@openssh.com", "curve25519-sha256",
+        ]
         assert {"ext-info-s", "kex-strict-s-v00@openssh.com"} <= set(kex)
         assert set(host_key) == {
             "ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521",
@@ -239,7 +242,8 @@ def test_offered_algorithms(server):
         assert comp_in == ["none", "zlib@openssh.com"]
 
 
-def test_guess_right(server):
+def test_guess_right(start_server):
+    server = start_server("--kex", "curve25519-sha256,ecdh-sha2-nistp256")
     with Raw(server.port) as raw:
         raw.exchange_versions()
         raw.send_kexinit(follows=True)

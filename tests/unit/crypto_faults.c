@@ -9,10 +9,14 @@
 #include "crypto/fetch.c"
 #include "crypto/file_cipher.c"
 #include "crypto/hash.c"
+#include "crypto/kex_dh.c"
 #include "crypto/kex_ecdh.c"
+#include "crypto/kex_hybrid.c"
 #include "crypto/kex_table.c"
 #undef POINT_UNCOMPRESSED
+#undef X25519_SIZE
 #include "crypto/kex_x25519.c"
+#include "crypto/mlkem_provider.c"
 #include "crypto/pkey.c"
 #undef POINT_UNCOMPRESSED
 #include "crypto/pkey_import.c"
@@ -23,6 +27,7 @@
 #include "crypto/protect_gcm.c"
 #include "crypto/random.c"
 #include "crypto/sign.c"
+#include "crypto/umac.c"
 #include "crypto/verify.c"
 
 #include "crypto/cipher_table.c" /* after fetch.c, which has a local of the same name */
@@ -129,8 +134,10 @@ static bool run_kex(void *arg)
     const spc_kex *kex = arg;
     uint8_t mine[SPC_KEX_PUBLIC_MAX], secret[SPC_KEX_SECRET_MAX];
     size_t mine_length = sizeof mine, secret_length = sizeof secret;
-    static const uint8_t nine[32] = {9};
-    spb_span theirs = {nine, 32};
+    /* X25519's base point; before it, in hybrid methods, a key of zeros, which is one. */
+    static const uint8_t zeros_nine[1216] = {[1216 - 32] = 9};
+    size_t size = kex->client_public_max;
+    spb_span theirs = {zeros_nine + sizeof zeros_nine - size, size};
     for (size_t i = 0; i < 3; i++) {
         if (points[i].length == kex->client_public_max)
             theirs = (spb_span){points[i].data, points[i].length};

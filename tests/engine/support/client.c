@@ -40,8 +40,8 @@ void client_init(test_client *c)
     c->now = 1000;
     c->strict = true;
     c->ext_info = true;
-    spb_buffer *all[] = {&c->in,     &c->our_kexinit, &c->server_kexinit,
-                         &c->secret, &c->payload,     &c->received};
+    spb_buffer *all[] = {&c->in,      &c->our_kexinit, &c->server_kexinit, &c->secret,
+                         &c->payload, &c->received,    &c->group};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         spb_buffer_init(all[i], &c->env, (size_t)256 * 1024 * 1024);
 }
@@ -53,6 +53,11 @@ void client_start(test_client *c, const sp_protocol_options *options)
 
     if (options != NULL)
         o = *options;
+    /* This client is no modern one. */
+    if (o.preset == NULL)
+        o.preset = "compatible";
+    if (o.kex_algorithms == NULL)
+        o.kex_algorithms = "^curve25519-sha256";
     if (o.host_key_count == 0) {
         MUST(sp_key_generate(&c->host_key, SP_KEY_ED25519, 0) == 0);
         o.host_keys = &c->host_key;
@@ -72,8 +77,8 @@ void client_free(test_client *c)
     sp_key_unref(c->host_key);
     spc_protection_free(c->seal);
     spc_protection_free(c->open);
-    spb_buffer *all[] = {&c->in,     &c->our_kexinit, &c->server_kexinit,
-                         &c->secret, &c->payload,     &c->received};
+    spb_buffer *all[] = {&c->in,      &c->our_kexinit, &c->server_kexinit, &c->secret,
+                         &c->payload, &c->received,    &c->group};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         spb_buffer_free(all[i]);
 }
@@ -94,6 +99,10 @@ void client_default_event(test_client *c, const sp_event *event)
         MUST(sp_engine_answer_sign(e, event->question, signature, length) == 0);
         break;
     }
+    case SP_EVENT_COMPUTE:
+        sp_computation_run(event->u.compute.computation);
+        MUST(sp_engine_answer_computation(e, event->question) == 0);
+        break;
     case SP_EVENT_AUTH_BEGIN:
     case SP_EVENT_AUTH_COMPLETED:
         (void)sp_engine_answer_auth(e, event->question, &accept);
@@ -385,29 +394,83 @@ void client_take_kexinit(test_client *c)
     c->server_kexinit_taken = true;
 }
 
-void client_kex_init(test_client *c)
+static bool kex_is(const test_client *c, const char *start)
 {
-    spb_buffer b;
+    return c->kex_names != NULL && strncmp(c->kex_names, start, strlen(start)) == 0;
+}
 
-    x25519_pair(c);
-    client_buffer(c, &b);
-    spw_string(&b, c->x25519_public, 32);
-    client_send_buffer(c, SSH_MSG_KEX_ECDH_INIT, &b);
-
+static void need_server_kexinit(test_client *c)
+{
     if (!c->server_kexinit_taken)
         client_take_kexinit(c);
+}
+
+void client_gex_request(test_client *c)
+{
+    static const uint32_t sizes[3] = {2048, 2048, 8192};
+    spb_buffer b;
+
+    need_server_kexinit(c);
+    client_buffer(c, &b);
+    spb_buffer_clear(&c->group);
+    for (size_t i = 0; i < 3; i++) {
+        spw_u32(&b, sizes[i]);
+        spw_u32(&c->group, sizes[i]);
+    }
+    client_send_buffer(c, SSH_MSG_KEX_DH_GEX_REQUEST, &b);
+    MUST(client_expect(c, SSH_MSG_KEX_DH_GEX_GROUP));
+    spb_reader r = client_reader(c);
+    spw_bytes(&c->group, r.at, spr_left(&r));
+    MUST(spr_mpint(&r).length == 256 && spr_mpint(&r).length == 1 && spr_done(&r));
+}
+
+/* Our public value, and the secret from the server's. With the exponent 1 these are the generator
+ * (2 in every group here) and the value itself. */
+static spb_span our_public(test_client *c)
+{
+    static const uint8_t two = 2;
+
+    if (kex_is(c, "diffie-hellman"))
+        return (spb_span){&two, 1};
+    x25519_pair(c);
+    return (spb_span){c->x25519_public, 32};
+}
+
+static void take_secret(test_client *c, spb_span theirs)
+{
+    uint8_t secret[32];
+
+    spb_buffer_clear(&c->secret);
+    if (kex_is(c, "diffie-hellman")) {
+        spw_mpint(&c->secret, theirs.data, theirs.length);
+        return;
+    }
+    MUST(theirs.length == 32);
+    x25519_secret(c, theirs.data, secret);
+    spw_mpint(&c->secret, secret, 32);
+}
+
+void client_kex_init(test_client *c)
+{
+    bool group = kex_is(c, "diffie-hellman-group-exchange");
+    spb_buffer b;
+
+    if (group && c->group.length == 0)
+        client_gex_request(c);
+    spb_span ours = our_public(c);
+    client_buffer(c, &b);
+    spw_string(&b, ours.data, ours.length);
+    client_send_buffer(c, group ? SSH_MSG_KEX_DH_GEX_INIT : SSH_MSG_KEX_ECDH_INIT, &b);
+    need_server_kexinit(c);
     c->server_kexinit_taken = false;
 
-    MUST(client_expect(c, SSH_MSG_KEX_ECDH_REPLY));
+    MUST(client_expect(c, group ? SSH_MSG_KEX_DH_GEX_REPLY : SSH_MSG_KEX_ECDH_REPLY));
     spb_reader r = client_reader(c);
     spb_span blob = spr_string(&r);
     spb_span theirs = spr_string(&r);
     spb_span signature = spr_string(&r);
-    MUST(spr_done(&r) && theirs.length == 32);
-    uint8_t secret[32];
-    x25519_secret(c, theirs.data, secret);
-    spb_buffer_clear(&c->secret);
-    spw_mpint(&c->secret, secret, 32);
+    MUST(spr_done(&r));
+    take_secret(c, theirs);
 
     client_buffer(c, &b);
     spw_cstring(&b, CLIENT_VERSION);
@@ -415,7 +478,9 @@ void client_kex_init(test_client *c)
     spw_string(&b, c->our_kexinit.data, c->our_kexinit.length);
     spw_string(&b, c->server_kexinit.data, c->server_kexinit.length);
     spw_string(&b, blob.data, blob.length);
-    spw_string(&b, c->x25519_public, 32);
+    spw_bytes(&b, c->group.data, c->group.length);
+    spb_buffer_clear(&c->group);
+    spw_string(&b, ours.data, ours.length);
     spw_string(&b, theirs.data, theirs.length);
     spw_bytes(&b, c->secret.data, c->secret.length);
     spb_span all = {b.data, b.length};

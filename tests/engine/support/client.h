@@ -1,5 +1,6 @@
 /* A small SSH client in memory that drives one engine: for tests that go message by message. It
- * speaks curve25519-sha256 and one cipher, takes the server at its word, and keeps no I/O. */
+ * speaks curve25519-sha256 (or Diffie-Hellman, with the exponent 1) and one cipher, takes the
+ * server at its word, and keeps no I/O. */
 #ifndef TEST_CLIENT_H
 #define TEST_CLIENT_H
 
@@ -30,6 +31,7 @@ typedef struct test_client {
     spb_buffer our_kexinit, server_kexinit;
     bool server_kexinit_taken;
     uint8_t x25519_private[32], x25519_public[32];
+    spb_buffer group; /* of a group exchange: the numbers asked for, and p and g as they came */
     uint8_t hash[64], session_id[32];
     bool have_session_id;
     spb_buffer secret;
@@ -79,8 +81,10 @@ void client_version(test_client *c);
 void client_kexinit(test_client *c);
 void client_take_kexinit(test_client *c); /* waits for the server's; client_kex_init else does */
 void client_kex_init(test_client *c);     /* sends KEX_ECDH_INIT, takes the reply and NEWKEYS */
-void client_newkeys(test_client *c);      /* sends NEWKEYS */
-void client_handshake(test_client *c);    /* all four */
+/* With kex_names of a group exchange: asks for a group and takes it; client_kex_init else does. */
+void client_gex_request(test_client *c);
+void client_newkeys(test_client *c);   /* sends NEWKEYS */
+void client_handshake(test_client *c); /* all four */
 void client_service(test_client *c);
 void client_login(test_client *c);            /* handshake, service, method none: let in */
 uint32_t client_open_session(test_client *c); /* returns the server's channel number */
