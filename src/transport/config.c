@@ -220,9 +220,13 @@ static int compile_list(sp_config *config, spt_preset preset, spt_kind kind, con
 
     spb_buffer_init(&names, &config->env, 8192);
     int result = spt_list_resolve(kind, spt_preset_list(preset, kind), list, &names, reason, size);
-    if (result == 0)
+    bool known = result == 0;
+    if (known)
         result = take_names(config, spt_kind_noun(kind), (spb_span){names.data, names.length},
                             takes[kind], text, reason, size);
+    if (known && result == SP_EINVAL && kind == SPT_KIND_KEY)
+        (void)spt_explain(result, reason, size, "the list of %s names is empty: no host key fits",
+                          spt_kind_noun(kind));
     spb_buffer_free(&names);
     return result;
 }
