@@ -26,7 +26,7 @@ typedef enum sp_key_type {
     SP_KEY_SK_ED25519,
     SP_KEY_SK_ECDSA_P256,
     /* Experimental: ML-DSA-44 and Ed25519 in one key, both of which must verify
-     * (draft-ietf-sshm-composite-sigs-00, OpenSSH 10.6). No default list of algorithms has it. */
+     * (draft-ietf-sshm-composite-sigs-00, OpenSSH 10.6). No preset has it. */
     SP_KEY_MLDSA44_ED25519,
     /* The same by the name that OpenSSH 10.4 and 10.5 know it by. */
     SP_KEY_MLDSA44_ED25519_DRAFT,
