@@ -260,6 +260,8 @@ static void end(spf_server *server)
     if (!spb_list_empty(&server->requests))
         return;
     server->phase = SPF_ENDED;
+    spf_block_unref(server, server->packet); /* one that will not be complete */
+    server->packet = NULL;
     spf_files_free(server);
     spd_session_end(server->session, true);
     server->session = NULL;

@@ -56,6 +56,7 @@ static void feed(spf_server *server, const uint8_t *data, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static spl_loop *loop;
+    static spb_pool *pool;
     const sp_fs_memory_options memory = {SP_FS_MEMORY_OPTIONS_INIT, .max_bytes = 100000,
                                          .max_nodes = 20};
     const sp_sftp_options options = {SP_SFTP_OPTIONS_INIT, .max_handles = 4, .max_requests = 5,
@@ -66,13 +67,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         spb_env_init(&env, NULL);
         env.random.fill = no_random;
         check(spl_loop_new(&loop, &env, NULL) == 0);
+        pool = spb_pool_new(&env);
+        check(pool != NULL);
     }
     sp_fs *fs = sp_fs_memory_new(&memory);
     check(fs != NULL);
     check(spf_server_new(&server, fs, loop, NULL, "fuzzer", &options, moved, NULL) == 0);
+    server->pool = pool;
     spf_run(server);
     feed(server, data, size);
-    check(spf_ended(server) && server->count == 0 && server->bytes == 0);
+    check(spf_ended(server) && server->count == 0 && server->bytes == 0 && server->memory == 0);
     spf_server_free(server);
     sp_fs_unref(fs);
     return 0;
