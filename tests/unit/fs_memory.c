@@ -386,13 +386,6 @@ static void what_is_removed_is_given_back(void **state)
     end();
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    spb_env_init(&env, NULL);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -410,5 +403,5 @@ int main(void)
         cmocka_unit_test(it_takes_so_many_nodes),
         cmocka_unit_test(what_is_removed_is_given_back),
     };
-    return cmocka_run_group_tests(tests, set_up, NULL);
+    return cmocka_run_group_tests(tests, stand_set_up, NULL);
 }
