@@ -4,7 +4,6 @@ sessions with it, with and without a terminal."""
 import asyncio
 import contextlib
 import os
-import time
 
 import pytest
 
@@ -19,7 +18,7 @@ from rawssh import (
     string,
     u32,
 )
-from servers import PATIENCE, Program, built
+from servers import PATIENCE, Program, built, wait_until
 
 asyncssh = pytest.importorskip("asyncssh")
 
@@ -58,12 +57,11 @@ class DirectServer(Program):
 
     def settle(self, **wanted):
         """The statistics, when these values are reached."""
-        deadline = time.monotonic() + PATIENCE
-        while True:
+        def reached():
             stats = self.stats()
-            if all(stats[name] == value for name, value in wanted.items()):
-                return stats
-            assert time.monotonic() < deadline, stats
+            return stats if all(stats[n] == value for n, value in wanted.items()) else None
+
+        return wait_until(reached, lambda: str(self.stats()))
 
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))

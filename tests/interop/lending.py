@@ -10,7 +10,6 @@ import socket
 import stat
 import struct
 import subprocess
-import time
 
 import pytest
 
@@ -27,7 +26,7 @@ from rawssh import (
     string,
     u32,
 )
-from servers import PATIENCE, Program, built, parse_json
+from servers import PATIENCE, Program, built, parse_json, wait_until
 
 AGENT = "auth-agent-req@openssh.com"
 PROTOCOL = b"MIT-MAGIC-COOKIE-1"
@@ -74,13 +73,6 @@ class SessionServer(Program):
         code = self.finish(lambda: self.process.send_signal(signal.SIGTERM))
         assert code == 0, f"session_server ended with {code}"
         assert os.listdir(self.directory) == []
-
-
-def wait_until(holds, why=lambda: "never"):
-    deadline = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < deadline, why()
-        time.sleep(0.01)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@ that the server opens."""
 
 import os
 import signal
-import time
 
 import pytest
 
@@ -23,7 +22,7 @@ from rawssh import (
     string,
     u32,
 )
-from servers import PATIENCE, Program, built, parse_json
+from servers import Program, built, parse_json, wait_until
 
 
 ESTATE, EALREADY, EINVAL, ECONN = -21, -4, -2, -5
@@ -54,10 +53,7 @@ class ListenServer(Program):
         return found["connections"], found["channels"], found["listeners"]
 
     def wait_for_nothing(self):
-        end = time.monotonic() + PATIENCE
-        while (found := self.count()) != (0, 0, 0):
-            assert time.monotonic() < end, found
-            time.sleep(0.01)
+        wait_until(lambda: self.count() == (0, 0, 0), lambda: str(self.count()))
 
     def close(self):
         code = self.finish(lambda: self.process.send_signal(signal.SIGTERM))

@@ -14,15 +14,19 @@ from pathlib import Path
 
 import pytest
 
+from servers import wait_until
+
 __all__ = [
     "ALGORITHM_WORDS",
     "PROGRAM",
     "Server",
     "USER",
+    "add_to_agent",
     "call",
     "environment",
     "free_port",
     "host_key",
+    "keygen",
     "needs_client_key",
     "needs_ssh",
     "needs_sshd",
@@ -32,6 +36,7 @@ __all__ = [
     "run_sshd",
     "serve",
     "settings",
+    "wait_until",
     "with_password",
 ]
 
@@ -56,6 +61,17 @@ def host_key(tmp_path_factory):
     path = tmp_path_factory.mktemp("keys") / "host"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", path], check=True)
     return path
+
+
+def keygen(*words):
+    subprocess.run(["ssh-keygen", "-q", *map(str, words)], check=True, stdin=subprocess.DEVNULL,
+                   capture_output=True)
+
+
+def add_to_agent(key, environment):
+    """ssh-add, as soon as the agent listens."""
+    wait_until(lambda: subprocess.run(["ssh-add", "-q", str(key)], env=environment,
+                                 capture_output=True).returncode == 0)
 
 
 @pytest.fixture
@@ -139,10 +155,7 @@ class Server:
                                 stdout=subprocess.PIPE, **extra)
 
     def wait_for_file(self, path, seconds=30):
-        end = time.monotonic() + seconds
-        while not path.exists():
-            assert time.monotonic() < end, f"no {path}"
-            time.sleep(0.02)
+        wait_until(path.exists, lambda: f"no {path}", seconds)
 
     def stop(self):
         if self.process.poll() is None:

@@ -20,6 +20,16 @@ FINDINGS = re.compile(
 )
 
 
+def wait_until(holds, why=lambda: "never", seconds=None):
+    """Asks holds() again and again until it gives something true, which is returned: for what nobody
+    tells. `why` makes the words of the failure."""
+    deadline = time.monotonic() + (seconds or PATIENCE)
+    while not (found := holds()):
+        assert time.monotonic() < deadline, why()
+        time.sleep(0.01)
+    return found
+
+
 def built(*path):
     return os.path.join(BUILD, *path)
 

@@ -30,7 +30,6 @@ from lending import (  # noqa: F401 - fixtures too
     start,
     take_data,
     take_open,
-    wait_until,
     with_agent,
     x11_fields,
 )
@@ -44,7 +43,7 @@ from rawssh import (
     string,
     u32,
 )
-from servers import PATIENCE
+from servers import PATIENCE, wait_until
 
 
 @pytest.mark.parametrize("user", ["accept", "later", "twice"])

@@ -21,11 +21,10 @@ from lending import (  # noqa: F401 - fixtures too
     start,
     take_data,
     take_open,
-    wait_until,
     x11_fields,
 )
 from rawssh import CHANNEL_CLOSE, CHANNEL_EOF, string, u32
-from servers import PATIENCE
+from servers import PATIENCE, wait_until
 
 
 def stage_requested(server, raw, stack):

@@ -5,14 +5,13 @@ import hashlib
 import os
 import subprocess
 import threading
-import time
 import warnings
 
 import pytest
 
 from clients import Key
 from rawssh import CHANNEL_DATA, CHANNEL_EOF, Raw, Reader, boolean, string, u32
-from servers import PATIENCE, WRAPPER, Relay, built
+from servers import PATIENCE, WRAPPER, Relay, built, wait_until
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -168,10 +167,13 @@ def test_control_master(server, keys, all_clients, tmp_path):
 def hears_more(server, process, more):
     """Waits until the server has got so many bytes more from a client that stays."""
     before = server.stats()["bytes_received"]
-    while server.stats()["bytes_received"] < before + more:
+
+    def heard():
         if process.poll() is not None:
             raise AssertionError(f"left with {process.poll()}: {process.stderr.read()[-1500:]}")
-        time.sleep(0.02)
+        return server.stats()["bytes_received"] >= before + more
+
+    wait_until(heard)
 
 
 def test_client_keepalives(client, start_server, keys):

@@ -34,7 +34,7 @@ from rawssh import (
     string,
     u32,
 )
-from servers import PATIENCE
+from servers import PATIENCE, wait_until
 
 asyncssh = pytest.importorskip("asyncssh")
 
@@ -390,10 +390,8 @@ def forwarding(openssh, server, path, target):
         arguments + ["127.0.0.1"], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         env={**os.environ, **openssh.environment()},
     )
-    deadline = time.monotonic() + PATIENCE
-    while not os.path.exists(path):
-        assert time.monotonic() < deadline and process.poll() is None
-        time.sleep(0.02)
+    wait_until(lambda: os.path.exists(path) or process.poll() is not None)
+    assert process.poll() is None
     try:
         yield
     finally:

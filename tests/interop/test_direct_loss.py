@@ -1,7 +1,6 @@
 """Direct style when something goes: the client in each wait, memory at each allocation, the server."""
 
 import contextlib
-import time
 
 import pytest
 
@@ -30,7 +29,7 @@ from rawssh import (
     string,
     u32,
 )
-from servers import PATIENCE
+from servers import wait_until
 
 WAITS = ["gets", "echo", "exactly 9", "until x", "wait", "sleep 1000000", "flood", "work 300",
          "spawn sleep 1000", "spawn trap '' HUP; sleep 0.3", "password", "drain"]
@@ -45,9 +44,7 @@ def test_client_vanishes_in_each_wait(direct, how):
             process = await conn.create_process(command)
             if command == "drain":
                 process.channel.pause_reading()
-            deadline = time.monotonic() + PATIENCE
-            while direct.stats()["fibers"] == 0 and command != "drain":
-                assert time.monotonic() < deadline
+            wait_until(lambda: command == "drain" or direct.stats()["fibers"] != 0)
             if command.startswith("work"):
                 direct.said("working", start=mark)
             if how == "abort":
@@ -76,19 +73,15 @@ def test_client_vanishes_in_each_wait(direct, how):
         if command.startswith("work"):
             direct.said("worked", start=mark)
     assert settled()["bytes"] <= base["bytes"] + 4096
-    deadline = time.monotonic() + PATIENCE
-    while direct.descriptors() > descriptors:  # a child that was hung up may take its time
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    # A child that was hung up may take its time.
+    wait_until(lambda: direct.descriptors() <= descriptors)
 
 
 def test_everything_after_loss(direct):
     async def ask():
         async with connect(direct) as conn:
             await conn.create_process("stubborn")
-            deadline = time.monotonic() + PATIENCE
-            while direct.stats()["fibers"] == 0:
-                assert time.monotonic() < deadline
+            wait_until(lambda: direct.stats()["fibers"] != 0)
             conn.abort()
 
     run(ask())
@@ -186,9 +179,7 @@ def test_server_ends_with_functions_running(command):
     async def ask():
         async with connect(server) as conn:
             await conn.create_process(command)
-            deadline = time.monotonic() + PATIENCE
-            while server.stats()["fibers"] == 0:
-                assert time.monotonic() < deadline
+            wait_until(lambda: server.stats()["fibers"] != 0)
             if command.startswith("work"):
                 server.said("working")
             server.close()

@@ -28,7 +28,7 @@ from rawssh import (
     string,
     u32,
 )
-from servers import PATIENCE, Program, built
+from servers import PATIENCE, Program, built, wait_until
 
 USER = getpass.getuser()
 
@@ -487,9 +487,7 @@ def test_200_forwardings_at_once(server):
 
 
 def wait_for_descriptors(server, wanted):
-    end = time.monotonic() + PATIENCE
-    while server.descriptors() > wanted and time.monotonic() < end:
-        time.sleep(0.01)
+    wait_until(lambda: server.descriptors() <= wanted)
     assert server.descriptors() == wanted
 
 
@@ -578,27 +576,32 @@ def check_digest(one, size=3_000_000):
         assert read_all(one).decode() == hashlib.sha256(content).hexdigest()
 
 
+def check_digests(address):
+    """One connection, then forty at a time."""
+    check_digest(connect(address))
+    failures = []
+
+    def one():
+        try:
+            check_digest(connect(address), 200_000)
+        except Exception as error:  # noqa: BLE001 - told by the main thread
+            failures.append(error)
+
+    threads = [threading.Thread(target=one) for _ in range(40)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures, failures
+
+
 def test_openssh_local_forwarding(sallyportd, keys):
     server = sallyportd()
     port = free_port()
     with Peer(digest_back) as peer:
         arguments = openssh_command(server, keys.user(), "-N", "-L", f"{port}:127.0.0.1:{peer.port}")
         with running(arguments):
-            check_digest(connect(("127.0.0.1", port)))
-            failures = []
-
-            def one():
-                try:
-                    check_digest(connect(("127.0.0.1", port)), 200_000)
-                except Exception as error:  # noqa: BLE001 - told by the main thread
-                    failures.append(error)
-
-            threads = [threading.Thread(target=one) for _ in range(40)]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-            assert not failures, failures
+            check_digests(("127.0.0.1", port))
 
 
 def test_openssh_unix_forwarding(sallyportd, keys, unix_path):

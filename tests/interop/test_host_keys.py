@@ -23,7 +23,7 @@ from rawssh import (
     string,
     u32,
 )
-from servers import PATIENCE, Program, built
+from servers import PATIENCE, Program, built, wait_until
 
 CERT = {
     "ed25519": ["ssh-ed25519-cert-v01@openssh.com"],
@@ -400,9 +400,7 @@ def agent(tmp_path_factory):
     process = subprocess.Popen(
         ["ssh-agent", "-D", "-a", path], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    end = time.monotonic() + PATIENCE
-    while not os.path.exists(path) and time.monotonic() < end:
-        time.sleep(0.01)
+    wait_until(lambda: os.path.exists(path))
     yield path
     process.terminate()
     process.wait()
@@ -551,10 +549,7 @@ def test_silent_agent(keys, start, tmp_path):
         code, _, _ = Ssh(tmp_path, server.port, known=[host_line(server.port, path)]).once()
         assert code == 255
         server.said("lost no login within the time allowed")
-        end = time.monotonic() + PATIENCE
-        while not ended and time.monotonic() < end:
-            time.sleep(0.01)
-        assert ended
+        wait_until(lambda: ended)
 
 
 # ---- rotation ----

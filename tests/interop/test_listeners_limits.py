@@ -33,7 +33,7 @@ from rawssh import (
     string,
     u32,
 )
-from servers import PATIENCE
+from servers import PATIENCE, wait_until
 from test_forwarding import connect, login, read_all, wait_for_descriptors
 
 
@@ -265,10 +265,7 @@ def test_no_open_during_a_key_exchange(server):
 
 
 def wait_for_channel(server):
-    end_of_wait = time.monotonic() + PATIENCE
-    while server.count()[1] == 0:
-        assert time.monotonic() < end_of_wait
-        time.sleep(0.01)
+    wait_until(lambda: server.count()[1] != 0)
 
 
 @pytest.mark.parametrize("how", ["reset", "close"])

@@ -6,7 +6,6 @@ import re
 import select
 import shlex
 import subprocess
-import time
 
 import pytest
 
@@ -24,7 +23,7 @@ from rawssh import (
     string,
     u32,
 )
-from servers import PATIENCE, Sallyportd, built
+from servers import PATIENCE, Sallyportd, built, wait_until
 
 USER = getpass.getuser()
 
@@ -60,10 +59,7 @@ def wait_dead(pid):
 
 
 def wait_childless(server):
-    end = time.monotonic() + PATIENCE
-    while children(server.pid):
-        assert time.monotonic() < end, f"left behind: {children(server.pid)}"
-        time.sleep(0.01)
+    wait_until(lambda: not children(server.pid), lambda: f"left behind: {children(server.pid)}")
 
 
 class Session:

@@ -139,10 +139,7 @@ def test_remote(serve, echo, unix_echo, tmp_path):
                  "-R", f"{paths[0]}:127.0.0.1:{echo}", "-R", f"{paths[1]}:{unix_echo}"):
         for address in [("127.0.0.1", ports[0]), ("127.0.0.1", ports[1]), *paths]:
             assert echoes(address, os.urandom(400000))
-    end = time.monotonic() + 30
-    while os.path.exists(paths[0]) or os.path.exists(paths[1]):
-        assert time.monotonic() < end
-        time.sleep(0.02)
+    wait_until(lambda: not os.path.exists(paths[0]) and not os.path.exists(paths[1]))
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", ports[0]))
 
@@ -200,11 +197,7 @@ def agent(tmp_path):
     process = subprocess.Popen(["ssh-agent", "-D", "-a", str(tmp_path / "agent.socket")],
                                stdout=subprocess.DEVNULL)
     environment = dict(os.environ, SSH_AUTH_SOCK=str(tmp_path / "agent.socket"))
-    end = time.monotonic() + 30
-    while subprocess.run(["ssh-add", "-q", str(key)], env=environment,
-                         capture_output=True).returncode != 0:
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    add_to_agent(key, environment)
     yield environment, key
     process.terminate()
     process.wait()
@@ -404,9 +397,7 @@ def test_bind_mask_and_unlink(serve, echo, tmp_path):
                         (["StreamLocalBindMask=0"], 0o777)):
         with Session(serve(*lines), "-R", spec):
             assert stat.S_IMODE(path.stat().st_mode) == mode
-        end = time.monotonic() + 30
-        while path.exists() and time.monotonic() < end:
-            time.sleep(0.02)
+        wait_until(lambda: not path.exists())
     with socket.socket(socket.AF_UNIX) as left_over:
         left_over.bind(str(path))
     assert not forwards(serve(), "-R", spec)

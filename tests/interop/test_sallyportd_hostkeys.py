@@ -12,11 +12,6 @@ from sallyportd_tools import *  # fixtures come by their names, too
 pytestmark = [needs_ssh, needs_client_key]
 
 
-def keygen(*words):
-    subprocess.run(["ssh-keygen", "-q", *map(str, words)], check=True, stdin=subprocess.DEVNULL,
-                   capture_output=True)
-
-
 @pytest.fixture
 def made(tmp_path):
     """Makes keys: made("name", type)."""
@@ -85,11 +80,7 @@ def agent(tmp_path):
     environment = dict(os.environ, SSH_AUTH_SOCK=str(path))
 
     def add(key):
-        end = time.monotonic() + 30
-        while subprocess.run(["ssh-add", "-q", str(key)], env=environment,
-                             capture_output=True).returncode != 0:
-            assert time.monotonic() < end
-            time.sleep(0.05)
+        add_to_agent(key, environment)
         key.unlink()
         return path
     yield add

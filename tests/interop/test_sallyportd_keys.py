@@ -7,18 +7,12 @@ import re
 import shlex
 import shutil
 import subprocess
-import time
 
 import pytest
 
 from sallyportd_tools import *  # fixtures come by their names, too
 
 pytestmark = needs_ssh
-
-
-def keygen(*words):
-    subprocess.run(["ssh-keygen", "-q", *map(str, words)], check=True, stdin=subprocess.DEVNULL,
-                   capture_output=True)
 
 
 class Keys:

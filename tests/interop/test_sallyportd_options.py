@@ -524,10 +524,7 @@ def test_in_the_background(call, environment, host_key, tmp_path):
         assert done.returncode == 0
     finally:
         os.kill(pid, signal.SIGTERM)
-    end = time.monotonic() + 30
-    while pid_file.exists() and time.monotonic() < end:
-        time.sleep(0.05)
-    assert not pid_file.exists()
+    wait_until(lambda: not pid_file.exists())
     text = log.read_text()
     assert re.search(rf"^\S+Z sallyportd\[{pid}\]: Server listening on 127.0.0.1 port {port}\.$",
                      text, re.M)

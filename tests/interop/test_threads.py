@@ -5,14 +5,13 @@ import hashlib
 import os
 import subprocess
 import threading
-import time
 import warnings
 
 import pytest
 
 from clients import Nothing
 from rawssh import Closed, Raw
-from servers import PATIENCE, WRAPPER, Program, built, parse_json
+from servers import PATIENCE, WRAPPER, Program, built, parse_json, wait_until
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -45,10 +44,11 @@ class ThreadsServer(Program):
         return self.said("stats", start=at)
 
     def wait_stats(self, **fields):
-        end = time.monotonic() + PATIENCE
-        while any((found := self.stats())[k] != v for k, v in fields.items()):
-            assert time.monotonic() < end, found
-            time.sleep(0.01)
+        def reached():
+            found = self.stats()
+            return all(found[k] == v for k, v in fields.items())
+
+        wait_until(reached, lambda: str(self.stats()))
 
     def spread(self):
         """How many connections each thread has."""

@@ -8,7 +8,7 @@
  *
  * Standard output: an event a line. Standard input: "stats", "visit" (how many connections each
  * thread has), "close", "drain MILLISECONDS", "stop"; its end stops the server. */
-#include "json_events.h"
+#include "server_events.h"
 
 #include <pthread.h>
 #include <sallyport.h>
@@ -268,31 +268,13 @@ static void visit(sp_server *part, void *data)
     event_end(&e);
 }
 
-static void tell_statistics(void)
-{
-    sp_server_statistics s;
-    event e;
-    sp_server_get_statistics(server, &s);
-    event_begin(&e, "stats");
-    event_number(&e, "accepted", (int64_t)s.accepted);
-    event_number(&e, "refused", (int64_t)s.refused);
-    event_number(&e, "logins", (int64_t)s.logins);
-    event_number(&e, "connections", (int64_t)s.connections);
-    event_number(&e, "unauthenticated", (int64_t)s.unauthenticated);
-    event_number(&e, "channels", (int64_t)s.channels);
-    event_number(&e, "fibers", (int64_t)s.fibers);
-    event_number(&e, "bytes_received", (int64_t)s.bytes_received);
-    event_number(&e, "bytes_sent", (int64_t)s.bytes_sent);
-    event_end(&e);
-}
-
 static void *take_orders(void *data)
 {
     char line[256];
     (void)data;
     while (fgets(line, sizeof line, stdin) != NULL) {
         if (is(line, "stats"))
-            tell_statistics();
+            tell_statistics(server);
         else if (is(line, "visit"))
             (void)sp_server_post_all(server, visit, NULL);
         else if (is(line, "close"))

@@ -437,13 +437,6 @@ static void links_stay_within_the_bytes(void **state)
     }
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    spb_env_init(&env, NULL);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -463,5 +456,5 @@ int main(void)
         cmocka_unit_test(every_name_counts),
         cmocka_unit_test(links_stay_within_the_bytes),
     };
-    return cmocka_run_group_tests(tests, set_up, NULL);
+    return cmocka_run_group_tests(tests, stand_set_up, NULL);
 }

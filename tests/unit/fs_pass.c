@@ -279,6 +279,5 @@ int main(void)
         cmocka_unit_test(what_blocks_goes_to_the_pool),
         cmocka_unit_test(over_a_directory),
     };
-    spb_env_init(&env, NULL);
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, stand_set_up, NULL);
 }

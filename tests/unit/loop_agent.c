@@ -1,5 +1,6 @@
 /* src/loop/agent.c: requests to an agent that answers, answers badly, or not at all; both on the
  * loop and from a thread that waits; giving up, and memory that runs out. */
+#include "support/meter.h"
 #include "support/server_stand.h"
 
 #include "loop/agent.h"
@@ -17,42 +18,12 @@ typedef struct outcome {
     char reason[128];
 } outcome;
 
-static long allocations_left = -1; /* negative: all succeed */
-static long live;
+static meter m = {.until = -1};
 static char folder[32], path[64];
-
-static void *count_alloc(void *ctx, size_t size)
-{
-    (void)ctx;
-    if (allocations_left == 0)
-        return NULL;
-    if (allocations_left > 0)
-        allocations_left--;
-    live++;
-    return malloc(size);
-}
-
-static void *count_realloc(void *ctx, void *ptr, size_t size)
-{
-    (void)ctx;
-    if (allocations_left == 0)
-        return NULL;
-    if (allocations_left > 0)
-        allocations_left--;
-    live += ptr == NULL;
-    return realloc(ptr, size);
-}
-
-static void count_free(void *ctx, void *ptr)
-{
-    (void)ctx;
-    live--;
-    free(ptr);
-}
 
 static spb_env counting(void)
 {
-    const sp_allocator allocator = {NULL, count_alloc, count_realloc, count_free};
+    const sp_allocator allocator = {&m, meter_alloc, meter_realloc, meter_free};
     spb_env env;
     spb_env_init(&env, &allocator);
     return env;
@@ -153,7 +124,7 @@ static outcome ask(const char *where)
     assert_int_equal(spl_loop_run(o.loop), 0);
     spl_loop_free(o.loop);
     assert_int_equal(o.calls, 1);
-    assert_int_equal(live, 0);
+    assert_int_equal(m.live, 0);
     return o;
 }
 
@@ -165,7 +136,7 @@ static int ask_now(const char *where, unsigned timeout, size_t *length)
     int result = spl_agent_ask_now(where, request, timeout, &reply);
     *length = reply.length;
     spb_buffer_free(&reply);
-    assert_int_equal(live, 0);
+    assert_int_equal(m.live, 0);
     return result;
 }
 
@@ -257,7 +228,7 @@ static void silent(void **state)
     spl_agent_cancel(NULL);
     spl_loop_free(o.loop);
     assert_int_equal(o.calls, 0);
-    assert_int_equal(live, 0);
+    assert_int_equal(m.live, 0);
     end(&a);
 }
 
@@ -274,18 +245,18 @@ static void out_of_memory(void **state)
               7, 0, false);
         outcome o = {.loop = make_loop()};
         spl_agent *asking = NULL;
-        allocations_left = n;
+        m.until = n;
         int result = spl_agent_ask(&asking, o.loop, path, request, done, &o);
         if (result == 0)
             assert_int_equal(spl_loop_run(o.loop), 0);
-        more = allocations_left == 0;
-        allocations_left = -1;
+        more = m.until == 0;
+        m.until = -1;
         if (result != 0)
             assert_int_equal(result, SP_ENOMEM);
         else if (o.length == 0)
             assert_true(o.reason[0] != '\0');
         spl_loop_free(o.loop);
-        assert_int_equal(live, 0);
+        assert_int_equal(m.live, 0);
         if (o.length == 0) /* for the agent's thread: somebody has to come */
             come_and_go();
         end(&a);

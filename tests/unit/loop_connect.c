@@ -1,4 +1,5 @@
 /* src/loop/connect.c: names, addresses in turn, UNIX sockets, failures, and giving up. */
+#include "support/meter.h"
 #include "support/server_stand.h"
 
 #include "loop/connect.h"
@@ -16,33 +17,11 @@ typedef struct outcome {
     char reason[128];
 } outcome;
 
-static long allocations_left = -1; /* negative: all succeed */
-
-static void *count_alloc(void *ctx, size_t size)
-{
-    (void)ctx;
-    if (allocations_left == 0)
-        return NULL;
-    if (allocations_left > 0)
-        allocations_left--;
-    return malloc(size);
-}
-
-static void *count_realloc(void *ctx, void *ptr, size_t size)
-{
-    (void)ctx;
-    return realloc(ptr, size);
-}
-
-static void count_free(void *ctx, void *ptr)
-{
-    (void)ctx;
-    free(ptr);
-}
+static meter m = {.until = -1};
 
 static spl_loop *make_loop(void)
 {
-    const sp_allocator allocator = {NULL, count_alloc, count_realloc, count_free};
+    const sp_allocator allocator = {&m, meter_alloc, meter_realloc, meter_free};
     spb_env env;
     spl_loop *loop = NULL;
     spb_env_init(&env, &allocator);
@@ -182,13 +161,13 @@ static void out_of_memory(void **state)
     int listener;
     uint16_t port = listen_at("127.0.0.1", &listener);
     spl_connect *connect = NULL;
-    for (allocations_left = 0; allocations_left < 2;) {
-        long allowed = allocations_left;
+    for (m.until = 0; m.until < 2;) {
+        long allowed = m.until;
         assert_int_equal(spl_connect_host(&connect, o.loop, "127.0.0.1", port, done, &o),
                          SP_ENOMEM);
-        allocations_left = allowed + 1;
+        m.until = allowed + 1;
     }
-    allocations_left = -1;
+    m.until = -1;
     spl_loop_free(o.loop);
     assert_int_equal(o.calls, 0);
     close(listener);

@@ -1,4 +1,5 @@
 /* scp -f step by step; both directions on the thread pool, and with memory that ends. */
+#include "support/meter.h"
 #include "support/scp_script.h"
 
 static void a_file_is_sent(void **state)
@@ -274,48 +275,20 @@ static void on_the_thread_pool(void **state)
     assert_memory_equal(written, "text", 4);
 }
 
-static long until_failure; /* allocations; then one fails; negative: all succeed */
-static long blocks_held;
-
-static bool may_allocate(void)
-{
-    return until_failure < 0 || until_failure-- > 0;
-}
-
-static void *count_alloc(void *ctx, size_t size)
-{
-    (void)ctx;
-    void *p = may_allocate() ? malloc(size) : NULL;
-    blocks_held += p != NULL;
-    return p;
-}
-
-static void *count_realloc(void *ctx, void *old, size_t size)
-{
-    (void)ctx;
-    void *p = may_allocate() ? realloc(old, size) : NULL;
-    blocks_held += p != NULL && old == NULL;
-    return p;
-}
-
-static void count_free(void *ctx, void *p)
-{
-    (void)ctx;
-    blocks_held -= p != NULL;
-    free(p);
-}
+static meter m = {.until = -1, .once = true};
 
 /* A session with the n-th allocation failing. True: one failed. */
 static bool session_with_failure(const char *command, const char *bytes, size_t length, long n)
 {
     static char got[8192];
     sp_fs *fs = sp_fs_new(&table, NULL, NULL);
-    until_failure = -1;
+    m.until = -1;
     assert_int_equal(spl_loop_new(&loop, &env, NULL), 0);
-    long base = blocks_held;
+    long base = m.live;
     open_now = ends = 0;
     written_length = 0;
-    until_failure = n;
+    m.until = n;
+    m.failed = false;
     int result = spp_server_new(&server, fs, loop, NULL, "u", command, NULL, stand_moved, NULL);
     if (result == 0) {
         spp_run(server);
@@ -326,17 +299,17 @@ static bool session_with_failure(const char *command, const char *bytes, size_t 
         spp_end_of_input(server);
         assert_true(server->ended);
         assert_int_equal(open_now, 0); /* closing needs no memory */
-        if (server->command.sink && until_failure < 0)
+        if (server->command.sink && m.failed)
             assert_int_equal(spp_exit_status(server), 1);
         spp_server_free(server);
     } else {
         assert_int_equal(result, SP_ENOMEM);
     }
-    bool failed = until_failure < 0;
-    until_failure = -1;
-    if (blocks_held != base)
+    bool failed = m.failed;
+    m.until = -1;
+    if (m.live != base)
         print_error("%s: allocation %ld\n", command, n);
-    assert_int_equal(blocks_held, base);
+    assert_int_equal(m.live, base);
     spl_loop_free(loop);
     sp_fs_unref(fs);
     return failed;
@@ -344,7 +317,7 @@ static bool session_with_failure(const char *command, const char *bytes, size_t 
 
 static void memory_may_end_at_any_step(void **state)
 {
-    static const sp_allocator allocator = {NULL, count_alloc, count_realloc, count_free};
+    static const sp_allocator allocator = {&m, meter_alloc, meter_realloc, meter_free};
     static const char *const names[] = {"fa", "d", "fb"};
     static const char up[] = "T1 0 1 0\nD0755 0 dnew\nT1 0 1 0\nC0644 4 f\ntext\0E\n";
     static const char down[40] = {0};

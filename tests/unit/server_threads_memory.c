@@ -1,5 +1,6 @@
 /* src/server with several loop threads: the n-th allocation fails, for all n, whichever thread
  * makes it. Nothing is left over, and the server ends. */
+#include "support/meter.h"
 #include "support/server_stand.h"
 
 #include <arpa/inet.h>
@@ -9,31 +10,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-static atomic_long until; /* so many more allocations succeed, then one fails */
-static atomic_long live;
-
-static void *meter_alloc(void *ctx, size_t size)
-{
-    (void)ctx;
-    void *ptr = until-- == 0 ? NULL : malloc(size);
-    live += ptr != NULL;
-    return ptr;
-}
-
-static void *meter_realloc(void *ctx, void *ptr, size_t size)
-{
-    (void)ctx;
-    void *moved = until-- == 0 ? NULL : realloc(ptr, size);
-    live += moved != NULL && ptr == NULL;
-    return moved;
-}
-
-static void meter_free(void *ctx, void *ptr)
-{
-    (void)ctx;
-    live--;
-    free(ptr);
-}
+static meter m;
 
 typedef struct ending {
     sp_server *server;
@@ -79,8 +56,8 @@ static bool one_failure(const sp_server_options *options)
         assert_true(e.result == 0 || e.result == SP_ENOMEM);
     }
     sp_server_free(e.server);
-    assert_int_equal(live, 0);
-    return until < 0;
+    assert_int_equal(m.live, 0);
+    return m.failed;
 }
 
 static void every_allocation_fails_once(void **state)
@@ -91,11 +68,13 @@ static void every_allocation_fails_once(void **state)
     sp_server_options options = {SP_SERVER_OPTIONS_INIT, .loop_threads = 3};
     options.protocol.host_keys = &key;
     options.protocol.host_key_count = 1;
-    options.protocol.allocator = (sp_allocator){NULL, meter_alloc, meter_realloc, meter_free};
+    options.protocol.allocator = (sp_allocator){&m, meter_alloc, meter_realloc, meter_free};
     long n = 0;
-    do
-        until = n;
-    while (one_failure(&options) && ++n < 5000);
+    m.once = true;
+    do {
+        m.until = n;
+        m.failed = false;
+    } while (one_failure(&options) && ++n < 5000);
     assert_in_range(n, 30, 4999);
     sp_key_unref(key);
 }

@@ -1,5 +1,6 @@
 /* Answers that come later: the order of requests, the end with requests open, threads; and what
  * happens when memory runs out at each step. The file system here keeps each request. */
+#include "support/meter.h"
 #include "support/sftp_stand.h"
 
 #include <pthread.h>
@@ -621,41 +622,12 @@ static void answers_race_with_returns(void **state)
 
 /* ---- memory ---- */
 
-static long until_failure; /* allocations; then one fails; negative: all succeed */
-static long blocks_held;
-
-static bool may_allocate(void)
-{
-    return until_failure < 0 || until_failure-- > 0;
-}
-
-static void *count_alloc(void *ctx, size_t size)
-{
-    (void)ctx;
-    void *p = may_allocate() ? malloc(size) : NULL;
-    blocks_held += p != NULL;
-    return p;
-}
-
-static void *count_realloc(void *ctx, void *old, size_t size)
-{
-    (void)ctx;
-    void *p = may_allocate() ? realloc(old, size) : NULL;
-    blocks_held += p != NULL && old == NULL;
-    return p;
-}
-
-static void count_free(void *ctx, void *p)
-{
-    (void)ctx;
-    blocks_held -= p != NULL;
-    free(p);
-}
+static meter m = {.until = -1, .once = true};
 
 /* The same session with the n-th allocation failing, for all n, until none fails. */
 static bool session_with_failure(long n)
 {
-    const sp_allocator allocator = {NULL, count_alloc, count_realloc, count_free};
+    const sp_allocator allocator = {&m, meter_alloc, meter_realloc, meter_free};
     uint8_t bytes[2048];
     spb_env plain;
     spb_env_init(&plain, NULL);
@@ -678,10 +650,11 @@ static bool session_with_failure(long n)
     spb_buffer_free(&all.b);
 
     spb_env_init(&env, &allocator);
-    until_failure = -1;
+    m.until = -1;
     assert_int_equal(spl_loop_new(&loop, &env, NULL), 0);
-    long base = blocks_held;
-    until_failure = n;
+    long base = m.live;
+    m.until = n;
+    m.failed = false;
     int result = spf_server_new(&server, fs, loop, NULL, "u", NULL, stand_moved, NULL);
     if (result == 0) {
         spf_run(server);
@@ -702,9 +675,9 @@ static bool session_with_failure(long n)
     } else {
         assert_int_equal(result, SP_ENOMEM);
     }
-    bool failed = until_failure < 0;
-    until_failure = -1;
-    assert_int_equal(blocks_held, base);
+    bool failed = m.failed;
+    m.until = -1;
+    assert_int_equal(m.live, base);
     spl_loop_free(loop);
     sp_fs_unref(fs);
     return failed;
@@ -718,13 +691,6 @@ static void memory_may_end_at_any_step(void **state)
         n++;
     assert_in_range(n, 20, 1000);
     spb_env_init(&env, NULL);
-}
-
-static int set_up(void **state)
-{
-    (void)state;
-    spb_env_init(&env, NULL);
-    return 0;
 }
 
 int main(void)
@@ -751,5 +717,5 @@ int main(void)
         cmocka_unit_test(answers_race_with_returns),
         cmocka_unit_test(memory_may_end_at_any_step),
     };
-    return cmocka_run_group_tests(tests, set_up, NULL);
+    return cmocka_run_group_tests(tests, stand_set_up, NULL);
 }

@@ -706,13 +706,6 @@ static void a_lost_client_gets_nothing(void **state)
     stand_end();
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    spb_env_init(&env, NULL);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -744,5 +737,5 @@ int main(void)
         cmocka_unit_test(open_files_are_closed_and_told),
         cmocka_unit_test(a_lost_client_gets_nothing),
     };
-    return cmocka_run_group_tests(tests, set_up, NULL);
+    return cmocka_run_group_tests(tests, stand_set_up, NULL);
 }

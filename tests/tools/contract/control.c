@@ -1,6 +1,8 @@
 /* control.c: orders on standard input, one in a line. */
 #include "contract.h"
 
+#include "../server_events.h"
+
 #include <stdlib.h>
 
 typedef struct order {
@@ -42,19 +44,7 @@ static void obey(void *data)
             sp_channel_resume_reading(s->channel);
         }
     } else if (strcmp(o->text, "stats") == 0) {
-        sp_server_statistics s;
-        sp_server_get_statistics(a->server, &s);
-        event_begin(&e, "stats");
-        event_number(&e, "accepted", (int64_t)s.accepted);
-        event_number(&e, "refused", (int64_t)s.refused);
-        event_number(&e, "logins", (int64_t)s.logins);
-        event_number(&e, "auth_failures", (int64_t)s.auth_failures);
-        event_number(&e, "connections", (int64_t)s.connections);
-        event_number(&e, "unauthenticated", (int64_t)s.unauthenticated);
-        event_number(&e, "channels", (int64_t)s.channels);
-        event_number(&e, "bytes_received", (int64_t)s.bytes_received);
-        event_number(&e, "bytes_sent", (int64_t)s.bytes_sent);
-        event_end(&e);
+        tell_statistics(a->server);
     } else {
         sp_server_each_conn(a->server, each_conn, o);
     }

@@ -1,21 +1,23 @@
-/* An allocator that counts what is live, and fails from the n-th request on, or just that one. */
+/* An allocator that counts what is live, and fails from the n-th request on, or just that one. Any
+ * thread may use it. */
 #ifndef METER_H
 #define METER_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
 
 typedef struct meter {
-    long until; /* this many more succeed; negative: all do */
-    long live;
+    atomic_long until; /* this many more succeed; negative: all do */
+    atomic_long live;
     bool once; /* only one fails */
-    bool failed;
+    atomic_bool failed;
 } meter;
 
 static inline bool refuse(meter *m)
 {
-    if (m->until < 0 || m->until-- > 0)
+    if (m->until < 0 || m->until-- != 0)
         return false;
     m->until = m->once ? -1 : 0;
     m->failed = true;

@@ -25,6 +25,14 @@ static sp_fs_session *session;
 static char base[] = "/tmp/fs_posix_XXXXXX";
 static char root_path[64]; /* base/root */
 
+/* For cmocka_run_group_tests. */
+static inline int stand_set_up(void **state)
+{
+    (void)state;
+    spb_env_init(&env, NULL);
+    return 0;
+}
+
 static inline spd_posix *inside(void)
 {
     return sp_fs_data_of(fs);

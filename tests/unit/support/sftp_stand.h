@@ -17,6 +17,14 @@ static spl_loop *loop;
 static spf_server *server;
 static int moves; /* late answers that came */
 
+/* For cmocka_run_group_tests. */
+static inline int stand_set_up(void **state)
+{
+    (void)state;
+    spb_env_init(&env, NULL);
+    return 0;
+}
+
 static inline void stand_moved(void *owner)
 {
     (void)owner;
