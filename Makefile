@@ -55,6 +55,7 @@ bench: deps-bench
 	@cmake --preset release -DSP_TESTS=ON -DSP_BENCH=ON >/dev/null
 	@cmake --build build/release
 	@/usr/bin/python3 bench/compare.py --build build/release
+	@/usr/bin/python3 bench/kex.py --build build/release
 
 lint: deps-lint
 	@tests/lint
