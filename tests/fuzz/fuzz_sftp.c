@@ -31,8 +31,12 @@ static void take_output(spf_server *server)
 {
     spb_span out;
     while ((out = spf_output(server)).length != 0) {
-        check(out.length >= 9 && spb_get_u32(out.data) == out.length - 4);
-        check(out.length <= server->options.max_packet + 4);
+        for (size_t at = 0, whole; at < out.length; at += whole) {
+            check(out.length - at >= 9);
+            whole = 4 + (size_t)spb_get_u32(out.data + at);
+            check(whole >= 9 && whole <= out.length - at);
+            check(whole <= server->options.max_packet + 4);
+        }
         spf_consumed(server, out.length);
         spf_run(server);
     }
