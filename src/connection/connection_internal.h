@@ -253,7 +253,7 @@ struct spn_connection {
     uint64_t windows; /* the sum of what the channels are charged */
     spb_link ready;
     spb_link sending;
-    bool turn_given; /* flushing stopped for a writer with bytes of its own */
+    bool turn_given;  /* flushing stopped for a writer with bytes of its own */
     spb_link globals; /* global requests whose reply has not been sent */
     uint32_t global_count;
     uint32_t globals_due; /* of these, not asked yet */

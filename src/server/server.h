@@ -148,7 +148,7 @@ struct sp_conn {
     spl_address peer;
     spl_address local;
     sps_pace pace;
-    spb_link rest; /* on the server's list while what comes is not read (pace.h) */
+    spb_link rest;   /* on the server's list while what comes is not read (pace.h) */
     int write_error; /* errno of the write that failed; nothing is written any more */
     unsigned char state;
     bool running; /* in sps_conn_run: what handlers do is looked at when they return */
