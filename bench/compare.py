@@ -123,6 +123,8 @@ class Server:
 
 
 class Sallyportd(Server):
+    has_sftp = True
+
     def command(self):
         return [f"{self.build}/sallyportd", "-D", "-e", "-q", "-p", str(self.port), "-h",
                 f"{self.folder}/host", "-o", f"AuthorizedKeysFile={self.key}.pub", "-o",
