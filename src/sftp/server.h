@@ -69,7 +69,7 @@ struct spf_file {
     char *path; /* for the callbacks */
     uint64_t bytes_read;
     uint64_t bytes_written;
-    uint64_t listed; /* entries of a directory */
+    uint64_t listed;     /* entries of a directory */
     uint64_t opened;     /* milliseconds of the loop's clock */
     uint64_t read_up_to; /* the furthest byte */
     uint64_t size;       /* at the end of reading, or SPF_SIZE_UNKNOWN */
