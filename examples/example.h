@@ -63,6 +63,9 @@ static inline void example_stop_on_signals(sp_server *server)
     (void)sigaction(SIGTERM, &action, NULL);
 }
 
+/* Of the algorithms; NULL: the default one. Set before example_run. */
+static const char *example_preset;
+
 /* Makes a server, listens, runs until the server is stopped, and frees everything. */
 static inline int example_run(example *e, const sp_server_handlers *handlers, void *data)
 {
@@ -72,6 +75,7 @@ static inline int example_run(example *e, const sp_server_handlers *handlers, vo
 
     options.protocol.host_keys = &e->host_key;
     options.protocol.host_key_count = 1;
+    options.protocol.preset = example_preset;
     if (sp_server_new(&server, &options, handlers, data, reason, sizeof reason) != 0)
         return example_fail("server", reason);
     int result = sp_server_listen(server, "127.0.0.1", e->port);

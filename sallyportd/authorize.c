@@ -116,33 +116,12 @@ static bool long_enough(const sp_key *key, const options *o)
            sp_key_bits(key) >= o->required_rsa_size;
 }
 
-static bool in_comma_list(const char *list, const char *name)
-{
-    size_t length = strlen(name);
-
-    for (; *list != '\0'; list += strcspn(list, ","), list += *list == ',')
-        if (strcspn(list, ",") == length && memcmp(list, name, length) == 0)
-            return true;
-    return false;
-}
-
-/* The library has checked against what the server takes of anybody. */
-static bool algorithm_accepted(const options *o, const char *algorithm)
-{
-    return o->key_algorithms == NULL ||
-           (algorithm != NULL && in_comma_list(o->key_algorithms, algorithm));
-}
-
 bool authorize_key(const program *p, const options *o, sp_auth *auth, key_grant *grant,
                    char *reason, size_t size)
 {
     const sp_cert *cert = sp_auth_cert(auth);
     key_search search = {auth, grant, false, reason, size};
 
-    if (!algorithm_accepted(o, sp_auth_algorithm(auth))) {
-        (void)snprintf(reason, size, "the algorithm is not in PubkeyAcceptedAlgorithms");
-        return false;
-    }
     if (!long_enough(sp_auth_key(auth), o) || !long_enough(sp_auth_ca_key(auth), o)) {
         (void)snprintf(reason, size, "RSA key shorter than RequiredRSASize");
         return false;

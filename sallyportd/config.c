@@ -340,13 +340,14 @@ int config_key_algorithms(const config *c, char **names)
     option_problem problem;
     int bad = 0;
 
-    *names = text_copy(own != NULL ? own : sp_default_algorithms("sig"));
+    *names = text_copy(own != NULL ? own : sp_preset_algorithms(preset_name(c->own), "sig"));
     for (size_t i = 0; *names != NULL && bad == 0 && i < c->line_count; i++) {
         const config_line *line = &c->lines[i];
         options *scratch = line->block >= 0 && line->may_match ? options_new(c->directory) : NULL;
         if (scratch != NULL &&
             options_line(scratch, line->text, ORIGIN_MATCH, &problem) == OPTION_OK &&
-            scratch->key_algorithms != NULL)
+            scratch->key_algorithms != NULL &&
+            complete_algorithms(scratch, c->own, &problem) == OPTION_OK)
             bad = add_missing(names, scratch->key_algorithms);
         options_unref(scratch);
     }

@@ -12,7 +12,11 @@
 
 static const choice families[] = {
     {"any", AF_UNSPEC}, {"inet", AF_INET}, {"inet6", AF_INET6}, {NULL, 0}};
-static const choice compressions[] = {{"yes", 1}, {"delayed", 1}, {"no", 0}, {NULL, 0}};
+static const choice compressions[] = {{"yes", COMPRESSION_DELAYED},
+                                      {"delayed", COMPRESSION_DELAYED},
+                                      {"no", COMPRESSION_NONE},
+                                      {"always", COMPRESSION_ALWAYS},
+                                      {NULL, 0}};
 static const choice root_logins[] = {{"yes", ROOT_YES},
                                      {"no", ROOT_NO},
                                      {"without-password", ROOT_PROHIBIT_PASSWORD},
@@ -46,13 +50,15 @@ static const choice facilities[] = {{"AUTH", LOG_AUTH},
                                     {NULL, 0}};
 static const limits small_count = {0, 65536};
 static const limits rsa_sizes = {0, 16384};
-static const algorithm_kind cipher = {"cipher", "cipher"};
-static const algorithm_kind mac = {"mac", "MAC"};
-static const algorithm_kind kex = {"kex", "key exchange algorithm"};
-static const algorithm_kind host_key = {"key", "host key algorithm"};
+static const algorithm_kind cipher = {"cipher"};
+static const algorithm_kind mac = {"mac"};
+static const algorithm_kind kex = {"kex"};
+static const algorithm_kind host_key = {"key"};
+const choice algorithm_presets[] = {
+    {"modern", PRESET_MODERN}, {"compatible", PRESET_COMPATIBLE}, {"fips", PRESET_FIPS}, {NULL, 0}};
 static const limits displays = {1, 59000};
-static const algorithm_kind ca_signature = {"ca-sig", "signature algorithm"};
-static const algorithm_kind signature = {"sig", "signature algorithm"};
+static const algorithm_kind ca_signature = {"ca-sig"};
+static const algorithm_kind signature = {"sig"};
 
 #define R KEYWORD_REPEATS
 #define L KEYWORD_LIST
@@ -91,6 +97,8 @@ const keyword keywords[] = {
     {"PermitEmptyPasswords", read_flag, print_flag, AT(permit_empty_passwords), NULL, M},
     {"Compression", read_choice, print_choice, AT(compression), compressions, 0},
     {"PidFile", read_path, print_text, AT(pid_file), NULL, 0},
+    {"AlgorithmPreset", read_choice, print_choice, AT(preset), algorithm_presets, 0},
+    {"ModuliFile", read_path, print_text, AT(moduli_file), NULL, 0},
     {"Ciphers", read_algorithms, print_algorithms, AT(ciphers), &cipher, 0},
     {"MACs", read_algorithms, print_algorithms, AT(macs), &mac, 0},
     {"Banner", read_path, print_text, AT(banner), NULL, M},

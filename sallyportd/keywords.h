@@ -49,8 +49,14 @@ typedef struct limits {
 
 typedef struct algorithm_kind {
     const char *kind; /* sp_default_algorithms's word */
-    const char *noun; /* for messages */
 } algorithm_kind;
+#define ALGORITHMS_MAX 4096 /* bytes of a list */
+
+extern const choice algorithm_presets[];
+/* The library's name of the preset. */
+const char *preset_name(const options *o);
+/* Makes names of the lists that were given, by the preset of `preset_of`. */
+option_result complete_algorithms(options *o, const options *preset_of, option_problem *problem);
 
 extern const keyword keywords[];
 extern const size_t keyword_count;

@@ -30,7 +30,6 @@ static const lacking_word lacking[] = {
     {"FingerprintHash", "sha256", "SHA256", false},
     {"IPQoS", "none", "none", true},
     {"LogVerbose", "none", NULL, true},
-    {"ModuliFile", "", NULL, false},
     {"SecurityKeyProvider", "internal", NULL, false},
     {"PerSourceNetBlockSize", "32:128", "32:128", false},
     {"PerSourcePenalties", "no", NULL, false},

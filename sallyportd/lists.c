@@ -1,6 +1,5 @@
 /* lists.c: readers of values that are lists: paths, patterns, variables, algorithms, methods and
  * subsystems. */
-#include <limits.h>
 #include <sallyport.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,97 +100,55 @@ option_result read_set_env(const keyword *k, const option_values *values, option
 
 /* ---- algorithms ------------------------------------------------------------------------------ */
 
-static int add_names(string_list *list, const char *names)
-{
-    while (names != NULL && *names != '\0') {
-        size_t length = strcspn(names, ",");
-        if (length > 0 && length < INT_MAX && list_addf(list, "%.*s", (int)length, names) != 0)
-            return -1;
-        names += length + (names[length] == ',');
-    }
-    return 0;
-}
-
-static bool matches_any(const string_list *patterns, const char *name)
-{
-    for (size_t i = 0; i < patterns->count; i++)
-        if (pattern_matches(patterns->items[i], name))
-            return true;
-    return false;
-}
-
-static char *join(const string_list *list)
-{
-    size_t size = 1;
-    for (size_t i = 0; i < list->count; i++)
-        size += strlen(list->items[i]) + 1;
-
-    char *text = malloc(size);
-    char *at = text;
-    for (size_t i = 0; text != NULL && i < list->count; i++) {
-        size_t length = strlen(list->items[i]);
-        if (i > 0)
-            *at++ = ',';
-        memcpy(at, list->items[i], length);
-        at += length;
-    }
-    if (text != NULL)
-        *at = '\0';
-    return text;
-}
-
-/* The list that a prefix stands for: + behind the default, - out of it, ^ at its head. */
-static int combine(string_list *result, char prefix, const string_list *defaults,
-                   const string_list *named)
-{
-    const string_list *first = prefix == '+' || prefix == '-' ? defaults : named;
-    const string_list *second = prefix == '+' ? named : prefix == '^' ? defaults : NULL;
-
-    for (size_t i = 0; i < first->count; i++)
-        if ((prefix != '-' || !matches_any(named, first->items[i])) &&
-            !list_has(result, first->items[i]) && list_add(result, first->items[i]) != 0)
-            return -1;
-    for (size_t i = 0; second != NULL && i < second->count; i++)
-        if (!list_has(result, second->items[i]) && list_add(result, second->items[i]) != 0)
-            return -1;
-    return 0;
-}
-
+/* The list as it was written: what it stands for depends on AlgorithmPreset, which may come later.
+ */
 option_result read_algorithms(const keyword *k, const option_values *values, options *o,
                               option_problem *problem)
 {
     const algorithm_kind *kind = k->detail;
     const char *word = values->words->items[0];
-    char prefix = *word != '\0' && strchr("+-^", *word) != NULL ? *word : '\0';
-    string_list named = {NULL, 0};
-    string_list supported = {NULL, 0};
-    string_list defaults = {NULL, 0};
-    string_list result = {NULL, 0};
-    option_result outcome = OPTION_OK;
+    char names[ALGORITHMS_MAX];
+    char reason[256];
 
-    if (add_names(&named, word + (prefix != '\0')) != 0 ||
-        add_names(&supported, sp_supported_algorithms(kind->kind)) != 0 ||
-        add_names(&defaults, sp_default_algorithms(kind->kind)) != 0)
-        outcome = no_memory(problem);
-    for (size_t i = 0; outcome == OPTION_OK && prefix != '-' && i < named.count; i++)
-        if (!list_has(&supported, named.items[i]))
-            outcome =
-                bad_value(problem, "%s: unknown %s '%s'", k->name, kind->noun, named.items[i]);
-    if (outcome == OPTION_OK && combine(&result, prefix, &defaults, &named) != 0)
-        outcome = no_memory(problem);
-    if (outcome == OPTION_OK && (named.count == 0 || result.count == 0))
-        outcome = bad_value(problem, "%s: '%s' leaves nothing", k->name, word);
-    if (outcome == OPTION_OK) {
+    /* The preset with the most names: what is wrong with this one is wrong with all. */
+    if (sp_resolve_algorithms("compatible", kind->kind, word, names, sizeof names, reason,
+                              sizeof reason) != 0)
+        return bad_value(problem, "%s: %s", k->name, reason);
+    char *copy = text_copy(word);
+    if (copy == NULL)
+        return no_memory(problem);
+    free(*MEMBER(k, o, char *));
+    *MEMBER(k, o, char *) = copy;
+    return OPTION_OK;
+}
+
+const char *preset_name(const options *o)
+{
+    for (const choice *c = algorithm_presets; c->name != NULL; c++)
+        if (c->value == o->preset)
+            return c->name;
+    return NULL;
+}
+
+option_result complete_algorithms(options *o, const options *preset_of, option_problem *problem)
+{
+    for (size_t i = 0; i < keyword_count; i++) {
+        const keyword *k = &keywords[i];
+        if (k->read != read_algorithms || *MEMBER(k, o, char *) == NULL)
+            continue;
+        const algorithm_kind *kind = k->detail;
+        char names[ALGORITHMS_MAX];
+        char reason[256];
+        if (sp_resolve_algorithms(preset_name(preset_of), kind->kind, *MEMBER(k, o, char *), names,
+                                  sizeof names, reason, sizeof reason) != 0)
+            return bad_value(problem, "%s: %s", k->name, reason);
+        char *copy = text_copy(names);
+        if (copy == NULL)
+            return no_memory(problem);
         free(*MEMBER(k, o, char *));
-        *MEMBER(k, o, char *) = join(&result);
-        if (*MEMBER(k, o, char *) == NULL)
-            outcome = no_memory(problem);
+        *MEMBER(k, o, char *) = copy;
     }
-    list_clear(&named);
-    list_clear(&supported);
-    list_clear(&defaults);
-    list_clear(&result);
-    return outcome;
+    return OPTION_OK;
 }
 
 /* ---- AuthenticationMethods ------------------------------------------------------------------- */

@@ -119,7 +119,8 @@ static bool choose_settings(sp_conn *conn, login *l, const char *username)
     options_unref(l->options);
     l->options = chosen;
     set_limits(conn, chosen);
-    return true;
+    /* The server takes what any block accepts; of that, this user has these. */
+    return sp_conn_set_signature_algorithms(conn, chosen->key_algorithms) == 0;
 }
 
 /* SP_REJECT means here that authentication is required. */

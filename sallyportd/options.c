@@ -30,7 +30,7 @@ static void set_defaults(options *o, const char *directory)
     o->kbdint_authentication = -1;
     o->permit_root_login = ROOT_PROHIBIT_PASSWORD;
     o->required_rsa_size = 2048;
-    o->compression = 1;
+    o->compression = COMPRESSION_DELAYED;
     o->rekey_seconds = NOT_GIVEN;
     o->client_alive_count = 3;
     o->permit_tty = 1;
@@ -78,6 +78,14 @@ static int default_list(string_list *list, const char *name, const options *o, c
     return list_add(list, first) != 0 || list_add(list, second) != 0 ? -1 : 0;
 }
 
+static int default_moduli(options *o)
+{
+    if (options_is_given(o, "ModuliFile"))
+        return 0;
+    o->moduli_file = text_copy("/etc/ssh/moduli");
+    return o->moduli_file != NULL ? 0 : -1;
+}
+
 sp_log_level options_log_level(const options *o)
 {
     switch ((log_choice)o->log_level) {
@@ -108,6 +116,7 @@ static void clear(options *o)
                      o->banner,
                      o->version_addendum,
                      o->password_file,
+                     o->moduli_file,
                      o->ciphers,
                      o->macs,
                      o->kex_algorithms,
@@ -362,14 +371,15 @@ option_result options_complete(options *o, option_problem *problem)
         o->kbdint_authentication = o->password_authentication;
     if (default_list(&o->authorized_keys_files, "AuthorizedKeysFile", o, ".ssh/authorized_keys",
                      ".ssh/authorized_keys2") != 0 ||
-        default_list(&o->accept_env, "AcceptEnv", o, "LANG", "LC_*") != 0)
+        default_list(&o->accept_env, "AcceptEnv", o, "LANG", "LC_*") != 0 || default_moduli(o) != 0)
         return no_memory(problem);
     if (o->keys_command != NULL && o->keys_command_user == NULL)
         return bad_value(problem, "AuthorizedKeysCommand set without AuthorizedKeysCommandUser");
     if (o->principals_command != NULL && o->principals_command_user == NULL)
         return bad_value(problem, "AuthorizedPrincipalsCommand set without "
                                   "AuthorizedPrincipalsCommandUser");
-    return check_chains(o, problem);
+    option_result result = complete_algorithms(o, o, problem);
+    return result == OPTION_OK ? check_chains(o, problem) : result;
 }
 
 /* ---- two sets -------------------------------------------------------------------------------- */

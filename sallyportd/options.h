@@ -60,6 +60,14 @@ typedef enum log_choice {
     CHOICE_DEBUG3,
 } log_choice;
 
+typedef enum preset_choice { PRESET_MODERN, PRESET_COMPATIBLE, PRESET_FIPS } preset_choice;
+
+typedef enum compression_choice {
+    COMPRESSION_NONE = 0,
+    COMPRESSION_DELAYED, /* zlib@openssh.com */
+    COMPRESSION_ALWAYS,  /* zlib as well, which begins before login */
+} compression_choice;
+
 typedef struct method_chain {
     uint8_t methods[CHAIN_LENGTH_MAX]; /* login_method, in order */
     uint8_t length;
@@ -114,13 +122,15 @@ typedef struct options {
     uint32_t startups_per_source; /* NOT_GIVEN: no limit */
     uint32_t required_rsa_size;
 
-    char *ciphers; /* NULL: the library's default */
+    int preset;    /* preset_choice */
+    char *ciphers; /* NULL: the preset's. As written, and from options_complete on as names */
     char *macs;
     char *kex_algorithms;
     char *host_key_algorithms;
     char *key_algorithms;
     char *ca_algorithms;
-    int compression;
+    char *moduli_file;      /* NULL: none */
+    int compression;        /* compression_choice */
     uint64_t rekey_bytes;   /* 0: the library's default */
     uint32_t rekey_seconds; /* NOT_GIVEN: the library's default; 0: never */
     uint32_t client_alive_seconds;

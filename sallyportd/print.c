@@ -160,10 +160,11 @@ void print_permits(const keyword *k, const options *o, FILE *out)
 void print_algorithms(const keyword *k, const options *o, FILE *out)
 {
     const algorithm_kind *kind = k->detail;
+    const char *preset = preset_name(o);
     const char *list = *CONST_MEMBER(k, o, char *);
 
     if (list == NULL)
-        list = sp_default_algorithms(kind->kind);
+        list = sp_preset_algorithms(preset, kind->kind);
     if (list != NULL)
         line(k, list, out);
 }

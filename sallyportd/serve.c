@@ -6,8 +6,10 @@
 
 #include "announce.h"
 #include "daemon.h"
+#include "files.h"
 #include "forward.h"
 #include "inetd.h"
+#include "keywords.h"
 #include "log.h"
 #include "login.h"
 #include "notify.h"
@@ -25,11 +27,14 @@ static void fill_protocol(sp_protocol_options *to, const options *o, const host_
     to->further_host_key_count = keys->further_count;
     to->host_certificates = (const sp_cert *const *)keys->certificates;
     to->host_certificate_count = keys->certificate_count;
+    to->preset = preset_name(o);
     to->kex_algorithms = o->kex_algorithms;
     to->host_key_algorithms = o->host_key_algorithms;
     to->ciphers = o->ciphers;
     to->macs = o->macs;
-    to->compressions = o->compression ? NULL : "none";
+    to->compressions = o->compression == COMPRESSION_NONE     ? "none"
+                       : o->compression == COMPRESSION_ALWAYS ? "none,zlib@openssh.com,zlib"
+                                                              : NULL;
     to->ca_signature_algorithms = o->ca_algorithms;
     to->login_timeout_ms = o->login_grace_seconds != 0 ? o->login_grace_seconds * 1000 : UINT32_MAX;
     to->keepalive_interval_ms = o->client_alive_seconds * 1000;
@@ -42,6 +47,25 @@ static void fill_protocol(sp_protocol_options *to, const options *o, const host_
     to->max_sessions = UINT32_MAX; /* session.c counts: it depends on who is logged in */
     to->log = log_from_library;
     to->log_level = options_log_level(o);
+}
+
+/* The primes for group exchange, where it is on. Without the file there are those that are built
+ * in, as in sshd. The caller frees it. */
+static char *read_moduli(const options *o, size_t *length)
+{
+    const char *kex =
+        o->kex_algorithms != NULL ? o->kex_algorithms : sp_preset_algorithms(preset_name(o), "kex");
+    char problem[256];
+    bool absent;
+
+    *length = 0;
+    if (o->moduli_file == NULL || kex == NULL || strstr(kex, "group-exchange") == NULL)
+        return NULL;
+    char *text = file_read(o->moduli_file, &(file_rules){.strict = false}, length, &absent, problem,
+                           sizeof problem);
+    if (text == NULL && (!absent || options_is_given(o, "ModuliFile")))
+        log_error("ModuliFile %s: %s; the built-in groups are used", o->moduli_file, problem);
+    return text;
 }
 
 /* The only external keys are the agent's. */
@@ -78,6 +102,8 @@ static int make_server(program *p, const host_keys *keys)
     }
     fill_protocol(&to.protocol, o, keys, version);
     to.protocol.signature_algorithms = signatures;
+    char *moduli = read_moduli(o, &to.protocol.moduli_length);
+    to.protocol.moduli = moduli;
     to.x11_display_offset = o->x11_display_offset;
     to.x11_all_addresses = !o->x11_use_localhost;
     to.max_unauthenticated = o->startups_full;
@@ -89,6 +115,7 @@ static int make_server(program *p, const host_keys *keys)
     int result = sp_server_new(&p->server, &to, &handlers, p, reason, sizeof reason);
     free(version);
     free(signatures);
+    free(moduli);
     if (result != 0)
         log_error("The server can't be started: %s",
                   *reason != '\0' ? reason : sp_strerror(result));

@@ -342,6 +342,11 @@ SP_API int sp_engine_set_peer_address(sp_engine *engine, const char *address);
  * Before the first user name: for the connection. Later: for the present user name only (NULL: none
  * for it); a new name goes back to the connection's. Takes a reference. */
 SP_API void sp_engine_set_authorized_keys(sp_engine *engine, const sp_authorized_keys *list);
+/* Of the signature algorithms of the options, those that the present user name may log in with:
+ * names with commas between; NULL: all. A client that takes it (ext-info-in-auth@openssh.com,
+ * OpenSSH PROTOCOL) is told, when it is set while the first AUTH_BEGIN is open. A new name goes
+ * back to all. SP_ESTATE: there is no user name yet. SP_EINVAL (too long), SP_ENOMEM, SP_ECONN. */
+SP_API int sp_engine_set_signature_algorithms(sp_engine *engine, const char *list);
 /* Keys, certificates and CAs that nobody may use, whoever accepts them: by either list; NULL: no
  * such list. Replaces both. Takes references. */
 SP_API void sp_engine_set_revoked_keys(sp_engine *engine, const sp_revoked_keys *list,

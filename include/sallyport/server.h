@@ -276,6 +276,11 @@ SP_API int sp_conn_set_limits(sp_conn *conn, const sp_limits *limits);
  * name goes back to the connection's. In a later answer to begin_auth use
  * sp_auth_set_authorized_keys, which can't meet the wrong name. Referenced. SP_ECONN. */
 SP_API int sp_conn_set_authorized_keys(sp_conn *conn, const sp_authorized_keys *list);
+/* Of the signature algorithms of the options, those that the present user's name may log in with
+ * (names with commas between; NULL: all): in begin_auth, or while its answer is awaited. Clients
+ * that want to know (ext-info-in-auth@openssh.com, OpenSSH PROTOCOL) are told. A new name goes back
+ * to all. SP_ESTATE (no name yet), SP_EINVAL (too long), SP_ENOMEM, SP_ECONN. */
+SP_API int sp_conn_set_signature_algorithms(sp_conn *conn, const char *list);
 /* More that nobody may use in this connection, besides the server's. Replaces what was set before;
  * NULL: nothing more. Referenced. SP_ECONN. */
 SP_API int sp_conn_set_revoked_keys(sp_conn *conn, const sp_revoked_keys *list);

@@ -150,6 +150,7 @@ void spa_flush(spa_auth *a)
     a->permitted = NULL;
     a->no_environment = false;
     spa_forget_authorized(a);
+    (void)spa_set_algorithms(a, NULL);
     a->allowed = 0;
     a->prompt_count = 0;
     a->echo = 0;
@@ -234,9 +235,22 @@ int spa_message(spa_auth *a, uint8_t message, spb_reader *r)
 
 /* ---- answers ---- */
 
+/* Who asks to be told of it (ext-info-in-auth@openssh.com, OpenSSH PROTOCOL) learns from the first
+ * request on what this user may sign with. */
+static int tell_algorithms(spa_auth *a)
+{
+    bool first = !a->first_user_known;
+
+    a->first_user_known = true;
+    return first && a->algorithms != NULL ? spt_send_user_ext_info(a->transport, a->algorithms) : 0;
+}
+
 static int begin_answered(spa_auth *a, const sp_auth_reply *reply)
 {
     a->user = SPA_USER_BEGUN;
+    int result = tell_algorithms(a);
+    if (result != 0)
+        return result;
     if (reply->verdict == SP_AUTH_ACCEPT && a->name_fitness == SPA_FIT) {
         /* Whatever the request tried, it proved nothing. */
         a->request.method = &spa_method_none;

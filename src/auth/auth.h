@@ -54,6 +54,9 @@ const spk_permissions *spa_permissions(const spa_auth *a);
 bool spa_environment_obeyed(const spa_auth *a);
 /* The authorized keys of the user name being tried (NULL: none), instead of the trust's. */
 void spa_set_authorized(spa_auth *a, const sp_authorized_keys *list);
+/* Of the enabled signature algorithms, those that the user name being tried may use (names with
+ * commas between; NULL: all of them). SP_ENOMEM. */
+int spa_set_algorithms(spa_auth *a, const char *list);
 /* The methods that the current user has partially succeeded with, proof included. */
 unsigned spa_methods_done(const spa_auth *a);
 const char *spa_username(const spa_auth *a); /* prepared; NULL before the first request */

@@ -82,8 +82,9 @@ struct spa_request {
 
     /* publickey */
     bool is_signed;
-    sp_key *key;   /* NULL until asked; a certificate's is the one that it certifies */
-    sp_cert *cert; /* NULL: a plain key */
+    bool other_host; /* host-bound, and not to the key of our first exchange */
+    sp_key *key;     /* NULL until asked; a certificate's is the one that it certifies */
+    sp_cert *cert;   /* NULL: a plain key */
     const spt_user_algorithm *algorithm; /* NULL: not enabled */
     char refusal[SPA_REASON_SIZE];       /* why the authorized keys do not have it */
     size_t algorithm_at, algorithm_length;
@@ -138,6 +139,10 @@ struct spa_auth {
     sp_authorized_keys *authorized;
     bool own_authorized;
 
+    /* What the current user may sign with, instead of all that is enabled; NULL: all. */
+    char *algorithms;
+    bool first_user_known; /* the answer to the first AUTH_BEGIN has come */
+
     spk_permissions *granted; /* after success */
 
     uint32_t rounds;
@@ -149,8 +154,15 @@ struct spa_auth {
 extern const spa_method spa_method_none;
 extern const spa_method spa_method_unknown;
 extern const spa_method spa_method_public_key;
+extern const spa_method spa_method_host_bound;
 extern const spa_method spa_method_password;
 extern const spa_method spa_method_kbdint;
+
+/* Both methods that prove the possession of a key. */
+static inline bool spa_by_key(const spa_request *q)
+{
+    return q->method->bit == SP_METHOD_PUBLIC_KEY;
+}
 
 /* ---- request.c ---- */
 void spa_request_init(spa_request *q, const spb_env *env);
@@ -195,6 +207,7 @@ bool spa_language_good(const char *language);
 const sp_authorized_keys *spa_authorized(const spa_auth *a); /* NULL: none */
 void spa_forget_authorized(spa_auth *a);
 spk_peer spa_peer(const spa_auth *a);
+bool spa_algorithm_allowed(const spa_auth *a, const char *name);
 /* What of the request's key and certificate is revoked; NULL: nothing. */
 const char *spa_revoked(const spa_auth *a, const spa_request *q);
 /* What the answer permits: 0, SP_ENOMEM, or another error with the reason why not. */

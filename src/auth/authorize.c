@@ -32,6 +32,22 @@ void spa_forget_authorized(spa_auth *a)
     a->own_authorized = false;
 }
 
+int spa_set_algorithms(spa_auth *a, const char *list)
+{
+    char *copy = list != NULL ? spb_strdup(a->env, list) : NULL;
+
+    if (list != NULL && copy == NULL)
+        return SP_ENOMEM;
+    spb_free(a->env, a->algorithms);
+    a->algorithms = copy;
+    return 0;
+}
+
+bool spa_algorithm_allowed(const spa_auth *a, const char *name)
+{
+    return a->algorithms == NULL || spb_name_in(spb_span_of(a->algorithms), name);
+}
+
 spk_peer spa_peer(const spa_auth *a)
 {
     return (spk_peer){
@@ -172,7 +188,7 @@ int spa_reply_permits(spa_auth *a, const sp_auth_reply *reply, spk_permissions *
 
     *why = "not permitted";
     *permitted = NULL;
-    if (a->request.method == &spa_method_public_key)
+    if (spa_by_key(&a->request))
         result = key_permits(a, reply, &who, permitted, why);
     else
         *permitted = spk_permissions_all();

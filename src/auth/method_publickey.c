@@ -1,4 +1,6 @@
-/* Method "publickey" (RFC 4252 7, RFC 8332, OpenSSH PROTOCOL.certkeys): a query whether a key or a
+/* Methods "publickey" (RFC 4252 7, RFC 8332, OpenSSH PROTOCOL.certkeys) and
+ * "publickey-hostbound-v00@openssh.com" (OpenSSH PROTOCOL 3.1), which is the same but for what is
+ * signed: a query whether a key or a
  * certificate would do, or a request with the proof of possessing the key. Lists of authorized keys
  * say whether it may log in, or else the application; the signature, over the session identifier
  * and the very bytes of the request, is verified here. A query leaves nothing behind: each request
@@ -15,11 +17,17 @@
 #include <stdio.h>
 #include <string.h>
 
-static int public_key_parse(const spa_auth *a, spa_request *q, spb_reader *r, const uint8_t *start)
+static int parse(const spa_auth *a, spa_request *q, spb_reader *r, const uint8_t *start, bool bound)
 {
     q->is_signed = spr_bool(r);
     spb_span algorithm = spr_string_max(r, SPA_NAME_MAX);
     spb_span blob = spr_string_max(r, SPA_BLOB_MAX);
+    if (bound) {
+        spb_span host_key = spr_string_max(r, SPA_BLOB_MAX);
+        spb_span ours = spt_first_host_key(a->transport);
+        q->other_host =
+            host_key.length != ours.length || memcmp(host_key.data, ours.data, ours.length) != 0;
+    }
     const uint8_t *end = r->at;
     spb_span signature = {NULL, 0};
     if (q->is_signed)
@@ -44,6 +52,18 @@ static int public_key_parse(const spa_auth *a, spa_request *q, spb_reader *r, co
     q->blob_at = base + (size_t)(blob.data - start);
     q->blob_length = blob.length;
     return spw_ok(&q->store) ? 0 : SP_ENOMEM;
+}
+
+static int public_key_parse(const spa_auth *a, spa_request *q, spb_reader *r, const uint8_t *start)
+{
+    return parse(a, q, r, start, false);
+}
+
+/* OpenSSH PROTOCOL 3.1: with the host key that the client has seen, which the signature covers, so
+ * that an agent knows where it signs for. */
+static int host_bound_parse(const spa_auth *a, spa_request *q, spb_reader *r, const uint8_t *start)
+{
+    return parse(a, q, r, start, true);
 }
 
 /* ---- before the application is asked ---- */
@@ -121,8 +141,10 @@ static int public_key_ask(spa_auth *a)
     spk_permissions *permitted = NULL;
     const char *why;
 
-    if (q->algorithm == NULL)
+    if (q->algorithm == NULL || !spa_algorithm_allowed(a, q->algorithm->name))
         return spa_reject(a, "signature algorithm not enabled");
+    if (q->other_host)
+        return spa_reject(a, "the request is bound to another host key");
     int result = read_blob(q, &why);
     if (result == SP_ENOMEM)
         return spa_no_memory(a);
@@ -178,6 +200,16 @@ const spa_method spa_method_public_key = {
     .bit = SP_METHOD_PUBLIC_KEY,
     .scheduled = true,
     .parse = public_key_parse,
+    .ask = public_key_ask,
+    .fits = public_key_fits,
+    .decide = public_key_decide,
+};
+
+const spa_method spa_method_host_bound = {
+    .name = "publickey-hostbound-v00@openssh.com",
+    .bit = SP_METHOD_PUBLIC_KEY,
+    .scheduled = true,
+    .parse = host_bound_parse,
     .ask = public_key_ask,
     .fits = public_key_fits,
     .decide = public_key_decide,

@@ -42,7 +42,8 @@ static void log_outcome(const spa_auth *a, sp_log_level level, const char *outco
     if (a->name.length > 0)
         spb_printable(user, sizeof user, a->name.data, a->name.length - 1);
     describe_key(q, key, sizeof key);
-    spb_log(a->env, level, "%s %s for %s'%s'%s%s%s", outcome, q->method->name,
+    spb_log(a->env, level, "%s %s for %s'%s'%s%s%s", outcome,
+            spa_by_key(q) ? spa_method_public_key.name : q->method->name,
             a->name_fitness == SPA_UNFIT ? "unusable name " : "", user, key,
             why != NULL ? ": " : "", reason);
 }
@@ -99,7 +100,7 @@ static int partial(spa_auth *a)
 {
     spa_request *q = &a->request;
 
-    if (q->method->bit != SP_METHOD_PUBLIC_KEY)
+    if (!spa_by_key(q))
         a->done_methods |= q->method->bit;
     else
         a->done_keys[a->done_key_count++] = sp_key_ref(q->key);
@@ -151,8 +152,7 @@ static bool note_failure(spa_auth *a, const char *why)
 {
     spa_request *q = &a->request;
     /* Clients ask for the list, and try their keys, without anybody's doing. */
-    bool quiet =
-        q->method == &spa_method_none || (q->method == &spa_method_public_key && !q->is_signed);
+    bool quiet = q->method == &spa_method_none || (spa_by_key(q) && !q->is_signed);
 
     log_outcome(a, quiet ? SP_LOG_VERBOSE : SP_LOG_INFO, "failed", why);
     a->partial = false;

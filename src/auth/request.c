@@ -6,10 +6,8 @@
 #include <string.h>
 
 static const spa_method *const all_methods[] = {
-    &spa_method_none,
-    &spa_method_public_key,
-    &spa_method_password,
-    &spa_method_kbdint,
+    &spa_method_none,     &spa_method_public_key, &spa_method_host_bound,
+    &spa_method_password, &spa_method_kbdint,
 };
 
 static const spa_method *find_method(spb_span name)

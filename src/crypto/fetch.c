@@ -64,15 +64,15 @@ static bool has_key_type(const char *name)
  * (fips_module(7), "default_properties"). It is not offered then. */
 static void fetch_optional(spc_fetched *f)
 {
+    ERR_set_mark();
     f->cipher[SPC_CHACHA20] = EVP_CIPHER_fetch(NULL, "ChaCha20", NULL);
     f->poly1305 = EVP_MAC_fetch(NULL, "POLY1305", NULL);
     f->hash[SPC_SHA1 - SPC_SHA256] = EVP_MD_fetch(NULL, "SHA1", NULL);
-    ERR_set_mark(); /* rare so far: no error of ours */
     f->mlkem = EVP_KEM_fetch(NULL, "ML-KEM-768", NULL);
-    ERR_pop_to_mark();
     f->x25519 = has_key_type("X25519");
     f->x448 = has_key_type("X448");
     f->dh = has_key_type("DH");
+    ERR_pop_to_mark();
 }
 
 /* `f` is all zero. */

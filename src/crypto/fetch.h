@@ -27,7 +27,7 @@ typedef struct spc_fetched {
     EVP_MD *hash[SPC_HASH_COUNT]; /* by spc_hash_id - 1 */
     EVP_MAC *hmac;
     EVP_MAC *poly1305;
-    EVP_KEM *mlkem; /* ML-KEM-768; NULL: libcrypto lacks it (before 3.5) */
+    EVP_KEM *mlkem;                   /* ML-KEM-768; NULL: libcrypto lacks it (before 3.5) */
     EVP_PKEY *curve[SPC_CURVE_COUNT]; /* parameters only, no key; see spc_curve_of */
     bool x25519, x448, dh;
 } spc_fetched;

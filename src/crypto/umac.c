@@ -177,7 +177,7 @@ static uint64_t nh(const uint32_t *key, const uint32_t *words, size_t count)
 /* ---- layer 2: the polynomial modulo 2^64 - 59 (5.3, 5.4) ---- */
 
 /* k * y, k below 2^57, both as they are. */
-static uint64_t multiply(uint64_t k, uint64_t y)
+static uint64_t poly_multiply(uint64_t k, uint64_t y)
 {
     uint64_t low = (k & UINT32_MAX) * (y & UINT32_MAX);
     uint64_t middle_1 = (k >> 32) * (y & UINT32_MAX) + (low >> 32); /* k's halves have 25 bits */
@@ -190,7 +190,7 @@ static uint64_t multiply(uint64_t k, uint64_t y)
     return sum + (P64_OFFSET & (0 - (uint64_t)(sum < rest)));
 }
 
-static uint64_t add(uint64_t a, uint64_t b)
+static uint64_t poly_add(uint64_t a, uint64_t b)
 {
     uint64_t sum = a + b;
 
@@ -203,10 +203,10 @@ static uint64_t poly_step(uint64_t k, uint64_t y, uint64_t word)
     /* A word beyond the range stands for two: a marker, and itself less the offset. That happens
      * once in 2^32 blocks, and with it a moment more. */
     if (word >= P64_WORD_MAX) {
-        y = add(multiply(k, y), P64 - 1);
+        y = poly_add(poly_multiply(k, y), P64 - 1);
         word -= P64_OFFSET;
     }
-    return add(multiply(k, y), word);
+    return poly_add(poly_multiply(k, y), word);
 }
 
 /* ---- layer 3: the inner product modulo 2^36 - 5 (5.5) ---- */

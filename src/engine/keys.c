@@ -28,6 +28,16 @@ void sp_engine_set_authorized_keys(sp_engine *e, const sp_authorized_keys *list)
     e->trust.authorized = fresh;
 }
 
+int sp_engine_set_signature_algorithms(sp_engine *e, const char *list)
+{
+    if (spt_failed(e->transport))
+        return SP_ECONN;
+    if (list != NULL && strlen(list) > 8192)
+        return SP_EINVAL;
+    return e->auth == NULL || spa_username(e->auth) == NULL ? SP_ESTATE
+                                                            : spa_set_algorithms(e->auth, list);
+}
+
 void sp_engine_set_revoked_keys(sp_engine *e, const sp_revoked_keys *list,
                                 const sp_revoked_keys *more)
 {

@@ -141,6 +141,12 @@ int sp_conn_set_authorized_keys(sp_conn *conn, const sp_authorized_keys *list)
     return 0;
 }
 
+int sp_conn_set_signature_algorithms(sp_conn *conn, const char *list)
+{
+    sp_engine *engine = sps_conn_engine(conn);
+    return engine == NULL ? SP_ECONN : sp_engine_set_signature_algorithms(engine, list);
+}
+
 int sp_conn_set_revoked_keys(sp_conn *conn, const sp_revoked_keys *list)
 {
     sp_engine *engine = sps_conn_engine(conn);

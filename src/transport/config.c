@@ -188,21 +188,12 @@ static int set_version(sp_config *config, const char *version, char *reason, siz
     return config->version == NULL ? spt_explain(SP_ENOMEM, reason, size, "out of memory") : 0;
 }
 
-/* server-sig-algs: the enabled names, and what those of certificates sign with. OpenSSH's client
- * looks for the latter, also where a plain key may not use it. */
 static int set_server_sig_algs(sp_config *config, char *reason, size_t size)
 {
     spb_buffer out;
 
     spb_buffer_init(&out, &config->env, 4096);
-    spw_bytes(&out, config->signature_list, strlen(config->signature_list));
-    for (size_t i = 0; i < SPT_LIST_MAX && config->user_algorithms[i].name != NULL; i++) {
-        const char *name = config->user_algorithms[i].signature->name;
-        if (out.data == NULL || spb_name_in((spb_span){out.data, out.length}, name))
-            continue;
-        spw_u8(&out, ',');
-        spw_bytes(&out, name, strlen(name));
-    }
+    spt_config_write_sig_algs(config, NULL, &out);
     config->server_sig_algs = spw_ok(&out) ? spb_strndup(&config->env, out.data, out.length) : NULL;
     spb_buffer_free(&out);
     return config->server_sig_algs == NULL ? spt_explain(SP_ENOMEM, reason, size, "out of memory")
@@ -226,9 +217,13 @@ static int compile_list(sp_config *config, spt_preset preset, spt_kind kind, con
 
     spb_buffer_init(&names, &config->env, 8192);
     int result = spt_list_resolve(kind, spt_preset_list(preset, kind), list, &names, reason, size);
-    if (result == 0)
+    bool known = result == 0;
+    if (known)
         result = take_names(config, spt_kind_noun(kind), (spb_span){names.data, names.length},
                             takes[kind], text, reason, size);
+    if (known && result == SP_EINVAL && kind == SPT_KIND_KEY)
+        (void)spt_explain(result, reason, size, "the list of %s names is empty: no host key fits",
+                          spt_kind_noun(kind));
     spb_buffer_free(&names);
     return result;
 }

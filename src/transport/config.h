@@ -64,6 +64,8 @@ __attribute__((format(printf, 4, 5))) int spt_explain(int error, char *reason, s
 bool spt_user_algorithm_find(spb_span name, spt_user_algorithm *out);
 /* By name, among those that are enabled; NULL: it is not. */
 const spt_user_algorithm *spt_config_user_algorithm(const sp_config *config, spb_span name);
+/* Appends server-sig-algs (RFC 8308 3.1): what is enabled and in `only` (NULL: everything is). */
+void spt_config_write_sig_algs(const sp_config *config, const char *only, spb_buffer *out);
 /* Seconds since 1970, by the options' clock. */
 uint64_t spt_config_wall_clock(const sp_config *config);
 

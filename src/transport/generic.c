@@ -69,7 +69,7 @@ static int service_received(spt_transport *t, spb_reader *r)
     return spt_end(t);
 }
 
-/* Nothing that a client says here changes what we do; it must be well-formed all the same. */
+/* One of what a client can say here changes what we do; all must be well-formed. */
 static int ext_info_received(spt_transport *t, spb_reader *r)
 {
     uint32_t count = spr_u32(r);
@@ -77,8 +77,10 @@ static int ext_info_received(spt_transport *t, spb_reader *r)
     if (count > EXTENSIONS_MAX)
         return malformed(t, "EXT_INFO");
     for (uint32_t i = 0; i < count; i++) {
+        spb_span name = spr_string(r);
         (void)spr_string(r);
-        (void)spr_string(r);
+        if (spb_span_is(name, "ext-info-in-auth@openssh.com"))
+            t->ext_info_in_auth = true;
     }
     return spr_done(r) ? 0 : malformed(t, "EXT_INFO");
 }
@@ -86,11 +88,26 @@ static int ext_info_received(spt_transport *t, spb_reader *r)
 int spt_send_ext_info(spt_transport *t)
 {
     spb_buffer *b = spt_begin(t, SSH_MSG_EXT_INFO);
-    spw_u32(b, 2);
+    spw_u32(b, 3);
     spw_cstring(b, "server-sig-algs");
     spw_cstring(b, t->config->server_sig_algs);
+    spw_cstring(b, "publickey-hostbound@openssh.com");
+    spw_cstring(b, "0");
     spw_cstring(b, "ping@openssh.com");
     spw_cstring(b, "0");
+    return spt_end(t);
+}
+
+int spt_send_user_ext_info(spt_transport *t, const char *list)
+{
+    if (!t->ext_info_in_auth)
+        return 0;
+    spb_buffer *b = spt_begin(t, SSH_MSG_EXT_INFO);
+    spw_u32(b, 1);
+    spw_cstring(b, "server-sig-algs");
+    size_t mark = spw_string_begin(b);
+    spt_config_write_sig_algs(t->config, list, b);
+    spw_string_end(b, mark);
     return spt_end(t);
 }
 

@@ -78,6 +78,7 @@ static int computed(spt_transport *t)
         size_t size = spc_hash_size(k->method->hash);
         memcpy(t->session_id, k->hash, size);
         t->session_id_length = (uint8_t)size;
+        t->first_host_key = k->host->blob;
     }
     k->question = QUESTION_TAG | ++t->question_counter;
     k->sign_deadline = t->now + SIGN_TIMEOUT_MS;
@@ -248,6 +249,11 @@ int spt_newkeys_received(spt_transport *t)
     spb_log(spt_env(t), SP_LOG_DEBUG, "new keys: %s %s in %s out %s%s", t->kex_name, t->host->name,
             t->in.cipher->name, t->out.cipher->name, t->strict ? " strict" : "");
     return 0;
+}
+
+spb_span spt_first_host_key(const spt_transport *t)
+{
+    return t->first_host_key;
 }
 
 const char *spt_rsa_signature(const spt_transport *t)

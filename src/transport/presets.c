@@ -46,10 +46,14 @@
     "rsa-sha2-256-cert-v01@openssh.com"
 #define KEYS_FIPS CERTIFICATES_FIPS "," SIGNATURES_FIPS
 #define KEYS_MODERN "ssh-ed25519-cert-v01@openssh.com," CERTIFICATES_FIPS "," SIGNATURES_MODERN
+/* Of our own keys ECDSA's are left out: clients that have nothing else are gone. Users' are not. */
+#define HOST_KEYS_MODERN                                                                           \
+    "ssh-ed25519-cert-v01@openssh.com,rsa-sha2-512-cert-v01@openssh.com,"                          \
+    "rsa-sha2-256-cert-v01@openssh.com,ssh-ed25519,rsa-sha2-512,rsa-sha2-256"
 
 static const char *const lists[SPT_KIND_COUNT][SPT_PRESET_COUNT] = {
     [SPT_KIND_KEX] = {KEX_MODERN, KEX_COMPATIBLE, KEX_FIPS},
-    [SPT_KIND_KEY] = {KEYS_MODERN, KEYS_MODERN, KEYS_FIPS},
+    [SPT_KIND_KEY] = {HOST_KEYS_MODERN, KEYS_MODERN, KEYS_FIPS},
     [SPT_KIND_CIPHER] = {CIPHERS_MODERN, CIPHERS_MODERN, CIPHERS_FIPS},
     [SPT_KIND_MAC] = {MACS_MODERN, MACS_COMPATIBLE, MACS_FIPS},
     [SPT_KIND_COMPRESSION] = {COMPRESSIONS, COMPRESSIONS, COMPRESSIONS},

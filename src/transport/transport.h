@@ -13,6 +13,12 @@ typedef struct spt_transport spt_transport;
 /* ---- for every room above ---- */
 /* The client's version line, NULL before it came. */
 const char *spt_peer_version(const spt_transport *t);
+/* The host key, or certificate, of the first exchange, as a blob. */
+spb_span spt_first_host_key(const spt_transport *t);
+/* A second EXT_INFO, during authentication, for clients that take one
+ * (ext-info-in-auth@openssh.com): server-sig-algs with those that are in `list` as well. 0, or the
+ * result of spt_fail. */
+int spt_send_user_ext_info(spt_transport *t, const char *list);
 /* How an RSA host key signs for this client outside of the exchange (OpenSSH PROTOCOL 2.5). */
 const char *spt_rsa_signature(const spt_transport *t);
 const sp_config *spt_config(const spt_transport *t);

@@ -87,6 +87,7 @@ struct spt_transport {
     bool strict, wants_ext_info;
     bool first_kex_done; /* both directions run under keys */
     bool ext_info_due;
+    bool ext_info_in_auth; /* the client takes another one */
     bool service_granted;
     bool authenticated;
     bool writable;
@@ -97,6 +98,7 @@ struct spt_transport {
     spt_kex *kex;
     const char *kex_name;
     const spt_host_algorithm *host;  /* of the last exchange */
+    spb_span first_host_key;         /* of the first one */
     bool rsa_sha2_512, rsa_sha2_256; /* offered by the client */
     uint64_t keys_at;                /* when the last exchange ended */
     uint64_t question_counter;

@@ -27,3 +27,28 @@ const spt_user_algorithm *spt_config_user_algorithm(const sp_config *config, spb
             return &config->user_algorithms[i];
     return NULL;
 }
+
+static void append(spb_buffer *out, size_t start, const char *name)
+{
+    if (out->length > start &&
+        spb_name_in((spb_span){out->data + start, out->length - start}, name))
+        return;
+    if (out->length > start)
+        spw_u8(out, ',');
+    spw_bytes(out, name, strlen(name));
+}
+
+/* The names, then what those of certificates sign with: OpenSSH's client looks for the latter, also
+ * where a plain key may not use it. */
+void spt_config_write_sig_algs(const sp_config *config, const char *only, spb_buffer *out)
+{
+    size_t start = out->length;
+
+    for (int signatures = 0; signatures < 2; signatures++) {
+        for (size_t i = 0; i < SPT_LIST_MAX && config->user_algorithms[i].name != NULL; i++) {
+            const spt_user_algorithm *u = &config->user_algorithms[i];
+            if (only == NULL || spb_name_in(spb_span_of(only), u->name))
+                append(out, start, signatures != 0 ? u->signature->name : u->name);
+        }
+    }
+}

@@ -285,9 +285,11 @@ static void sends_ext_info_when_asked(void **unused)
         if (came) {
             assert_int_equal(c.message, SSH_MSG_EXT_INFO);
             spb_reader r = client_reader(&c);
-            assert_int_equal(spr_u32(&r), 2);
+            assert_int_equal(spr_u32(&r), 3);
             assert_true(spb_span_is(spr_string(&r), "server-sig-algs"));
             assert_true(spb_span_is(spr_string(&r), sp_default_algorithms("sig")));
+            assert_true(spb_span_is(spr_string(&r), "publickey-hostbound@openssh.com"));
+            assert_true(spb_span_is(spr_string(&r), "0"));
             assert_true(spb_span_is(spr_string(&r), "ping@openssh.com"));
             assert_true(spb_span_is(spr_string(&r), "0"));
             assert_true(spr_done(&r));

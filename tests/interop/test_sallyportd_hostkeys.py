@@ -49,7 +49,8 @@ def test_host_certificate(serve, made, tmp_path, kind, flag):
     key, ca = made("host", kind), made("ca")
     certificate = certify(ca, key, "-h")
     arguments = ["-c", certificate] if flag else ["-o", f"HostCertificate={certificate}"]
-    server = serve(arguments=["-h", key, *arguments], own_host_keys=True)
+    server = serve("AlgorithmPreset compatible", arguments=["-h", key, *arguments],
+                   own_host_keys=True)
     known = tmp_path / "known"
     known.write_text(f"@cert-authority * {(tmp_path / 'ca.pub').read_text()}")
     algorithms = "HostKeyAlgorithms=" + {
@@ -101,7 +102,7 @@ def agent(tmp_path):
 def test_host_key_in_an_agent(serve, made, agent, kind, named):
     key = made("host", kind)
     path = agent(key)
-    server = serve(f"HostKeyAgent={path}",
+    server = serve(f"HostKeyAgent={path}", "AlgorithmPreset compatible",
                    arguments=["-h", key if named == "private" else f"{key}.pub"],
                    own_host_keys=True)
     for _ in range(2):

@@ -546,6 +546,7 @@ static void serve(void)
 int main(int argc, char **argv)
 {
     sp_server_options options = {SP_SERVER_OPTIONS_INIT};
+    options.protocol.preset = "compatible"; /* old clients, too */
     sp_server_handlers handlers = {
         SP_SERVER_HANDLERS_INIT,
         .connection_lost = connection_lost,

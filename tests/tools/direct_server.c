@@ -583,6 +583,7 @@ int main(int argc, char **argv)
     atomic_init(&until_failure, -1);
     options.protocol.allocator = (sp_allocator){NULL, counted_alloc, counted_realloc, counted_free};
     options.protocol.max_sessions = 1024;
+    options.protocol.preset = "compatible";
     options.max_fibers = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 0;
     loop_thread = pthread_self();
     if (sp_key_generate(&key, SP_KEY_ED25519, 0) != 0)

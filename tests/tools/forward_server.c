@@ -185,6 +185,7 @@ int main(int argc, char **argv)
     };
     bool all = argc <= 2 || strcmp(argv[2], "--no-handlers") != 0;
     example e = example_arguments(2, argv);
+    example_preset = "compatible"; /* old clients, too */
 
     if (all) {
         handlers.connection_requested = connection_requested;

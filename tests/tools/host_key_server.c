@@ -306,6 +306,7 @@ int main(int argc, char **argv)
     char reason[256];
     pthread_t thread;
 
+    options.protocol.preset = "compatible";
     take_options(argc, argv, &options.protocol);
     options.protocol.host_keys = host_keys;
     options.protocol.host_key_count = host_count;

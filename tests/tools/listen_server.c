@@ -376,6 +376,7 @@ static void log_line(void *ctx, sp_log_level level, const char *line)
 int main(int argc, char **argv)
 {
     sp_server_options options = {SP_SERVER_OPTIONS_INIT};
+    options.protocol.preset = "compatible"; /* old clients, too */
     sp_server_handlers handlers = {
         SP_SERVER_HANDLERS_INIT,
         .begin_auth = example_welcome,

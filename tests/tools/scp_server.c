@@ -65,6 +65,7 @@ int main(int argc, char **argv)
         .exec_requested = exec_requested,
         .session_started = session_started,
     };
+    example_preset = "compatible"; /* old clients, too */
     if (argc < 3)
         return 2;
     for (int i = 3; i < argc; i++) {

@@ -273,6 +273,7 @@ int main(int argc, char **argv)
         .session_requested = session_requested,
     };
     sp_server_options options = {SP_SERVER_OPTIONS_INIT};
+    options.protocol.preset = "compatible"; /* old clients, too */
     example e = example_arguments(1, argv);
     sp_server *server;
     char reason[256];

@@ -68,6 +68,7 @@ int main(int argc, char **argv)
         .subsystem_requested = subsystem_requested,
         .session_started = session_started,
     };
+    example_preset = "compatible"; /* old clients, too */
     bool read_only = false;
     if (argc < 4)
         return 2;

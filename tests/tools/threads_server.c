@@ -315,6 +315,7 @@ static void closed(void *data)
 int main(int argc, char **argv)
 {
     sp_server_options options = {SP_SERVER_OPTIONS_INIT};
+    options.protocol.preset = "compatible"; /* old clients, too */
     sp_key *key;
     pthread_t answerer;
     pthread_t orders;

@@ -8,6 +8,7 @@
 #include "crypto/fetch.c"
 #include "crypto/file_cipher.c"
 #include "crypto/hash.c"
+#include "crypto/kex_dh.c"
 #include "crypto/kex_ecdh.c"
 #include "crypto/kex_hybrid.c"
 #include "crypto/kex_table.c"
@@ -25,6 +26,7 @@
 #include "crypto/protect_gcm.c"
 #include "crypto/random.c"
 #include "crypto/sign.c"
+#include "crypto/umac.c"
 #include "crypto/verify.c"
 
 #include "crypto/cipher_table.c" /* after fetch.c, which has a local of the same name */
@@ -125,6 +127,24 @@ static bool run_base64(void *arg)
     return good;
 }
 
+/* An exchange in a group that was asked for: libcrypto is given the numbers. */
+static uint8_t group_prime[256];
+
+static bool run_group(void *arg)
+{
+    (void)arg;
+    static const uint8_t two = 2;
+    const spc_dh_group group = {group_prime, sizeof group_prime, 2};
+    uint8_t mine[SPC_KEX_PUBLIC_MAX], secret[SPC_KEX_SECRET_MAX];
+    size_t mine_length = sizeof mine, secret_length = sizeof secret;
+    memset(secret, 0xcc, sizeof secret);
+    bool good = spc_dh_respond_group(&group, (spb_span){&two, 1}, mine, &mine_length, secret,
+                                     &secret_length);
+    for (size_t i = 1; !good && i < 256; i++)
+        assert_int_equal(secret[i], secret[0]);
+    return good;
+}
+
 static bool run_kex(void *arg)
 {
     const spc_kex *kex = arg;
@@ -132,12 +152,20 @@ static bool run_kex(void *arg)
     size_t mine_length = sizeof mine, secret_length = sizeof secret;
     /* X25519's base point; before it, in hybrid methods, a key of zeros, which is one. */
     static const uint8_t zeros_nine[1216] = {[1216 - 32] = 9};
+    static const uint8_t five[56] = {5}; /* X448's */
+    static const uint8_t two = 2;
     size_t size = kex->client_public_max;
+    if (size > sizeof zeros_nine)
+        size = sizeof zeros_nine;
     spb_span theirs = {zeros_nine + sizeof zeros_nine - size, size};
     for (size_t i = 0; i < 3; i++) {
         if (points[i].length == kex->client_public_max)
             theirs = (spb_span){points[i].data, points[i].length};
     }
+    if (kex->respond == spc_x448_respond)
+        theirs = (spb_span){five, sizeof five};
+    if (kex->respond == spc_dh_respond)
+        theirs = (spb_span){&two, 1};
     memset(secret, 0xcc, sizeof secret);
     bool good = kex->respond(kex, &env, theirs, mine, &mine_length, secret, &secret_length);
     if (!good) { /* nothing of a secret is left: untouched, or wiped */
@@ -346,9 +374,9 @@ static bool run_fetch(void *arg)
     return good;
 }
 
-static operation operations[120];
+static operation operations[200];
 static size_t operation_count;
-static pair pairs[32];
+static pair pairs[64];
 
 static void add(const char *name, bool (*run)(void *), const void *arg)
 {
@@ -394,7 +422,12 @@ static int prepare(void **unused)
             add("file forged", run_file_forged, spc_file_cipher_at(i));
     }
     for (size_t i = 0; spc_kex_at(i) != NULL; i++)
-        add(spc_kex_at(i)->name, run_kex, spc_kex_at(i));
+        /* Of the groups, which differ in size only, the one that takes the least time. */
+        if (!spc_kex_slow(spc_kex_at(i)) ||
+            spc_kex_at(i)->client_public_max == SPC_DH_PUBLIC_SIZE(2048))
+            add(spc_kex_at(i)->name, run_kex, spc_kex_at(i));
+    assert_true(spc_dh_prime(2048, group_prime));
+    add("group", run_group, NULL);
     for (size_t i = 0; spc_signature_at(i) != NULL; i++) {
         const spc_signature *alg = spc_signature_at(i);
         spb_buffer_init(&made[i], &env, 4096);

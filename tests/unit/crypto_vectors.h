@@ -23,6 +23,7 @@ typedef struct vector_bytes {
  *   mlkem-keygen  seed (d, z), encapsulation key, decapsulation key
  *   mlkem-encaps  m, encapsulation key, ciphertext, K
  *   mlkem         seed, encapsulation key, ciphertext, K: decapsulation
+ *   aesgcm        key, iv, plain text, cipher text, tag (96-bit iv, 128-bit tag, no further data)
  *   mldsa         public key, message, context, signature
  *   rsa           modulus, exponent, message, signature */
 static const char vector_script[] =
@@ -62,6 +63,10 @@ static const char vector_script[] =
     "                     \"mlkem-encaps\": [\"m\", \"ek\", \"c\", \"K\"],\n"
     "                     \"mlkem\": [\"seed\", \"ek\", \"c\", \"K\"]}\n"
     "            f = [t.get(n, \"\") for n in names[kind]]\n"
+    "        elif kind == \"aesgcm\":\n"
+    "            if (g[\"ivSize\"], g[\"tagSize\"], t[\"aad\"]) != (96, 128, \"\"):\n"
+    "                continue\n"
+    "            f = [t[n] for n in [\"key\", \"iv\", \"msg\", \"ct\", \"tag\"]]\n"
     "        elif kind == \"mldsa\":\n"
     "            f = [g[\"publicKey\"], t[\"msg\"], t.get(\"ctx\", \"\"), t[\"sig\"]]\n"
     "        else:\n"

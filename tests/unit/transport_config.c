@@ -43,7 +43,7 @@ static void refuses_bad_options(void **unused)
     struct {
         const char *reason; /* must be in the sentence */
         sp_protocol_options o;
-    } cases[16];
+    } cases[32];
     size_t n = 0;
 #define CASE(text, change)                                                                         \
     do {                                                                                           \
@@ -66,6 +66,11 @@ static void refuses_bad_options(void **unused)
     CASE("unknown signature algorithm name \"ssh-rsa\"", o->signature_algorithms = "ssh-rsa");
     CASE("list of host key algorithm names is empty", o->host_key_algorithms = "rsa-sha2-256");
     CASE("unknown compression", o->compressions = "lzo");
+    CASE("unknown preset \"ancient\"", o->preset = "ancient");
+    CASE("no host key fits", o->preset = "fips"); /* an Ed25519 key */
+    CASE("unknown cipher name \"3des*\"", o->ciphers = "+3des*");
+    CASE("moduli are too long",
+         (o->preset = "compatible", o->moduli = "", o->moduli_length = SPT_MODULI_TEXT_MAX + 1));
     CASE("packet_size", o->packet_size = 100000);
     CASE("window_size", o->window_size = 100);
     CASE("rekey_bytes", o->rekey_bytes = 1);
@@ -89,6 +94,10 @@ static void offers_what_its_host_keys_fit(void **unused)
     sp_config *c;
     o.host_keys = both;
     o.host_key_count = 2;
+    assert_int_equal(sp_config_new(&c, &o, NULL, 0), 0);
+    assert_string_equal(c->host_key_list, "ssh-ed25519");
+    sp_config_unref(c);
+    o.preset = "compatible";
     assert_int_equal(sp_config_new(&c, &o, NULL, 0), 0);
     assert_string_equal(c->host_key_list, "ssh-ed25519,ecdsa-sha2-nistp256");
     assert_ptr_equal(c->host_algorithms[0].key, ed25519);

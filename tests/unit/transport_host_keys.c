@@ -87,7 +87,7 @@ static void log_line(void *ctx, sp_log_level level, const char *line)
 
 static sp_protocol_options with_keys(sp_key **keys, size_t count)
 {
-    sp_protocol_options o = {SP_PROTOCOL_OPTIONS_INIT};
+    sp_protocol_options o = {SP_PROTOCOL_OPTIONS_INIT, .preset = "compatible"};
     o.host_keys = keys;
     o.host_key_count = count;
     o.log = log_line;

@@ -53,6 +53,7 @@ static bool take_simple(setup *s, const char *flag, const char *value)
     } simple[] = {
         {"--address", &s->address, NULL},
         {"--version", &p->version, NULL},
+        {"--preset", &p->preset, NULL},
         {"--kex", &p->kex_algorithms, NULL},
         {"--host-key-algorithms", &p->host_key_algorithms, NULL},
         {"--ciphers", &p->ciphers, NULL},
@@ -203,6 +204,7 @@ int main(int argc, char **argv)
     pthread_mutex_init(&a.lock, NULL);
     s.options.protocol.log = log_line;
     s.options.protocol.log_level = SP_LOG_ERROR;
+    s.options.protocol.preset = "compatible"; /* all clients, old ones too; --preset says else */
     take_options(&s, argc, argv);
     start_server(&s);
     if (s.control && pthread_create(&thread, NULL, control_thread, &a) != 0)

@@ -13,6 +13,7 @@
 #include "transport/messages.h"
 
 #define STAND_RECORDS 4096
+#define STAND_HOST_KEY "the host key of the first exchange"
 #define STAND_SECRET "c0rrect-horse" /* never in memory that was given back */
 
 typedef struct stand_record {
@@ -180,6 +181,18 @@ uint64_t spt_now(const spt_transport *t)
 spb_span spt_session_id(const spt_transport *t)
 {
     return (spb_span){t->session, sizeof t->session};
+}
+
+spb_span spt_first_host_key(const spt_transport *t)
+{
+    (void)t;
+    return spb_span_of(STAND_HOST_KEY);
+}
+
+int spt_send_user_ext_info(spt_transport *t, const char *list)
+{
+    spw_cstring(spt_begin(t, SSH_MSG_EXT_INFO), list);
+    return spt_end(t);
 }
 
 spb_buffer *spt_begin(spt_transport *t, uint8_t message)
