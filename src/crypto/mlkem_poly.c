@@ -5,11 +5,12 @@
 #include "base/mem.h"
 #include "crypto/cpu.h"
 #include "crypto/keccak.h"
+#include "crypto/opaque.h"
 
 #include <string.h>
 
 #define SEED 32
-#define HALF_Q ((SPC_MLKEM_Q + 1) / 2)
+#define HALF_Q ((SPC_MLKEM_Q + 1u) / 2)
 
 const spc_mlkem_loops *spc_mlkem_choose(void)
 {
@@ -116,7 +117,7 @@ static void message_poly(spc_mlkem_poly *out, const uint8_t m[32])
     int16_t *c = out->c[0];
 
     for (unsigned i = 0; i < 256; i++)
-        c[i] = (int16_t)(-(m[i / 8] >> i % 8 & 1) & HALF_Q);
+        c[i] = (int16_t)(spc_opaque(0 - ((uint32_t)m[i / 8] >> i % 8 & 1)) & HALF_Q);
 }
 
 /* What encryption holds in between: all of it secret but the matrix. */

@@ -104,7 +104,7 @@ typedef struct building {
 static void append(const building *b, spb_span name)
 {
     spb_buffer *out = b->out;
-    spb_span sofar = {out->data + b->start, out->length - b->start};
+    spb_span sofar = {out->data == NULL ? NULL : out->data + b->start, out->length - b->start};
     spb_span one;
 
     while (sofar.data != NULL && spb_name_next(&sofar, &one)) {

@@ -376,7 +376,7 @@ class Plink(Client):
 
 class Dropbear(Client):
     name = "dbclient"
-    kex = OpenSSH.kex
+    kex = OpenSSH.kex[1:]
     host_keys = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521",
                  "rsa-sha2-256")
     ciphers = ("chacha20-poly1305@openssh.com", "aes128-ctr", "aes256-ctr")
@@ -457,7 +457,7 @@ class Tool(Client):
 class AsyncSSH(Tool):
     name = "asyncssh"
     program = (sys.executable, os.path.join(HERE, "client_asyncssh.py"))
-    kex = OpenSSH.kex
+    kex = OpenSSH.kex[1:]
     host_keys = OpenSSH.host_keys
     ciphers = OpenSSH.ciphers
     macs = OpenSSH.macs
@@ -470,7 +470,7 @@ class AsyncSSH(Tool):
 class Paramiko(Tool):
     name = "paramiko"
     program = (sys.executable, os.path.join(HERE, "client_paramiko.py"))
-    kex = OpenSSH.kex[1:]
+    kex = OpenSSH.kex[2:]
     host_keys = OpenSSH.host_keys
     ciphers = ("aes128-ctr", "aes192-ctr", "aes256-ctr")
     macs = OpenSSH.macs
@@ -482,7 +482,7 @@ class Paramiko(Tool):
 
 class Libssh(Tool):
     name = "libssh"
-    kex = OpenSSH.kex
+    kex = OpenSSH.kex[1:]
     host_keys = OpenSSH.host_keys
     ciphers = OpenSSH.ciphers
     macs = OpenSSH.macs
@@ -499,7 +499,7 @@ class Libssh(Tool):
 
 class Libssh2(Tool):
     name = "libssh2"
-    kex = OpenSSH.kex
+    kex = OpenSSH.kex[1:]
     host_keys = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521")
     ciphers = ("aes128-ctr", "aes192-ctr", "aes256-ctr")
     macs = ("hmac-sha2-256", "hmac-sha2-512")

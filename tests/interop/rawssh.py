@@ -1,7 +1,7 @@
 """A small SSH client that can be made to break every rule: each message is sent by hand.
 
-Has curve25519-sha256 and its hybrids with ML-KEM and sntrup761, ssh-ed25519 host keys, aes128-ctr with hmac-sha2-256, and
-aes128-gcm@openssh.com. Nothing is sent or skipped unless a test asks for it."""
+Has curve25519-sha256 and its hybrids with ML-KEM and sntrup761, ssh-ed25519 host keys, aes128-ctr
+with hmac-sha2-256, and aes128-gcm@openssh.com. Nothing is sent or skipped unless a test asks for it."""
 
 import hashlib
 import hmac

@@ -2,6 +2,7 @@
  * the library's own polynomials. */
 #include "kem/kem.h"
 
+#include "crypto/opaque.h"
 #include "crypto/sntrup761_poly.h"
 
 #include <string.h>
@@ -21,9 +22,9 @@ void kem_select(uint8_t out[32], const uint8_t *equal, const uint8_t *other, con
 
     for (size_t i = 0; i < size; i++)
         differ |= a[i] ^ b[i];
-    unsigned mask = (differ + 255) >> 8; /* 1 if they differ */
+    uint32_t mask = spc_opaque(0 - ((differ + 255) >> 8)); /* all ones if they differ */
     for (unsigned i = 0; i < 32; i++)
-        out[i] = (uint8_t)(equal[i] ^ ((equal[i] ^ other[i]) & (0 - mask)));
+        out[i] = (uint8_t)(equal[i] ^ ((equal[i] ^ other[i]) & mask));
 }
 
 /* To 0..m-1, for m = q and what two products make, or m = 3 and small numbers. */
@@ -182,7 +183,7 @@ static void reveal(int8_t r[P], const uint8_t *private_key, const uint8_t *ciphe
         weight += r[i] & 1;
     }
     int wrong = weight ^ SPC_SNTRUP_W;
-    int mask = (wrong | -wrong) >> 31;
+    int mask = (int)spc_opaque((uint32_t)((wrong | -wrong) >> 31));
     for (int i = 0; i < P; i++) {
         int other = i < SPC_SNTRUP_W;
         r[i] = (int8_t)(r[i] ^ (mask & (r[i] ^ other)));

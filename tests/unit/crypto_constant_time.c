@@ -193,7 +193,9 @@ static void leak_by_index(const uint8_t *secret)
 static void leak_by_memcmp(const uint8_t *secret)
 {
     static const uint8_t other[32] = {1};
-    sink = (uint8_t)(memcmp(secret, other, 32) == 0 ? 1 : 2);
+    static int (*volatile compare)(const void *, const void *, size_t) = memcmp;
+    if (compare(secret, other, 32) == 0)
+        sink = 1;
 }
 
 /* Rejection sampling from a seed that should have been public. */
@@ -227,14 +229,29 @@ static void planted_leaks(void **unused)
     }
 }
 
-static bool under_valgrind(char **argv)
+/* Can valgrind run this program? It may be missing, or not read the compiler's debug information.
+ */
+static bool valgrind_works(const char *program)
 {
-    if (RUNNING_ON_VALGRIND)
-        return true;
-    char *const arguments[] = {"valgrind", "-q", "--error-exitcode=9", "--", argv[0], NULL};
-    if (getenv("CONSTANT_TIME_AGAIN") == NULL && setenv("CONSTANT_TIME_AGAIN", "1", 1) == 0)
-        (void)execvp(arguments[0], arguments); /* comes back only if there is no valgrind */
-    return false;
+    char *const arguments[] = {"valgrind", "-q", "--", (char *)(uintptr_t)program, "nothing", NULL};
+    int status;
+    pid_t child = fork();
+    if (child == 0) {
+        if (freopen("/dev/null", "w", stdout) != NULL && freopen("/dev/null", "w", stderr) != NULL)
+            (void)execvp(arguments[0], arguments);
+        _exit(1);
+    }
+    return child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) &&
+           WEXITSTATUS(status) == 0;
+}
+
+static bool under_valgrind(const char *program)
+{
+    char *const arguments[] = {
+        "valgrind", "-q", "--error-exitcode=9", "--", (char *)(uintptr_t)program, NULL};
+    if (!RUNNING_ON_VALGRIND && valgrind_works(program))
+        (void)execvp(arguments[0], arguments);
+    return RUNNING_ON_VALGRIND;
 }
 
 /* Behind each case: nothing was complained about but in the children. */
@@ -248,9 +265,10 @@ static int no_complaints(void **unused)
 
 int main(int argc, char **argv)
 {
-    (void)argc;
-    if (!under_valgrind(argv)) {
-        puts("[  SKIPPED ] crypto_constant_time: there is no valgrind");
+    if (argc > 1)
+        return 0;
+    if (!under_valgrind(argv[0])) {
+        puts("[  SKIPPED ] crypto_constant_time: valgrind is missing or can't run it");
         return 0;
     }
     spb_env_init(&env, NULL);
