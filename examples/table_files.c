@@ -8,44 +8,44 @@
 
 /* The directory has number -1. A name with a slash, or a dot at an end, is no name of a file. */
 #define FILES                                                                                      \
-    "WITH files(id, name, content) AS (SELECT -1, '', '' UNION ALL SELECT rowid, name,"            \
-    " CAST(content AS BLOB) FROM notes WHERE rowid > 0 AND length(name) BETWEEN 1 AND 255 AND"     \
-    " name = trim(replace(name, '/', ''), '.')) SELECT id, '/' || name, length(content),"          \
-    " substr(content, ?3 + 1, ?4) FROM files WHERE "
+    "WITH files(id, name, content) AS (SELECT -1, '', '' UNION ALL SELECT rowid, name, CAST("      \
+    "content AS BLOB) FROM notes WHERE rowid > 0 AND length(name) BETWEEN 1 AND 255 AND name = "   \
+    "trim(replace(name, '/', ''), '.')) SELECT id, '/' || name, length(content), substr(content,"  \
+    " ?3 + 1, ?4) FROM files WHERE "
 
-/* The rest of the answer is in the row. Handles are numbers of rows: nothing stays locked. */
+/* Answers with the row, or up to 32. Handles are their numbers, so nothing stays locked. */
 static int found(sp_fs_request *request, sqlite3_stmt *row)
 {
     sqlite3_int64 id = sqlite3_column_int64(row, 0);
-    const char *path = (const char *)sqlite3_column_text(row, 1);
-    const sp_fs_entry entry = {.name = path + 1,
-                               .attr = {.valid = SP_FS_ATTR_SIZE | SP_FS_ATTR_PERMISSIONS,
-                                        .permissions = id < 0 ? 040555 : 0100444,
-                                        .size = (uint64_t)sqlite3_column_int64(row, 2)}};
-    size_t length = (size_t)sqlite3_column_bytes(row, 3);
-    switch (request->op) {
-    case SP_FS_OP_REALPATH:
-        return sp_fs_name(request, path);
-    case SP_FS_OP_OPEN:
-    case SP_FS_OP_OPENDIR:
-        if ((id < 0) != (request->op == SP_FS_OP_OPENDIR))
-            return sp_fs_failed(request, SP_FS_FAILURE, NULL);
-        return sp_fs_opened(request, (void *)(intptr_t)id);
-    case SP_FS_OP_READ:
-        if (length > 0)
-            memcpy(request->buffer, sqlite3_column_blob(row, 3), length);
+    size_t length = (size_t)sqlite3_column_bytes(row, 3), count = 0;
+    char names[32][SP_FS_NAME_MAX];
+    sp_fs_entry entries[32];
+    do {
+        (void)snprintf(names[count], SP_FS_NAME_MAX, "%s", sqlite3_column_text(row, 1));
+        entries[count] = (sp_fs_entry){.name = names[count] + 1,
+                                       .attr = {.valid = SP_FS_ATTR_SIZE | SP_FS_ATTR_PERMISSIONS,
+                                                .permissions = id < 0 ? 040555 : 0100444,
+                                                .size = (uint64_t)sqlite3_column_int64(row, 2)}};
+    } while (++count < 32 && request->op == SP_FS_OP_READDIR && sqlite3_step(row) == SQLITE_ROW);
+    if (request->op == SP_FS_OP_REALPATH)
+        return sp_fs_name(request, names[0]);
+    if (request->op == SP_FS_OP_READDIR)
+        return sp_fs_names(request, entries, count);
+    if (request->op == SP_FS_OP_READ && length > 0)
+        memcpy(request->buffer, sqlite3_column_blob(row, 3), length);
+    if (request->op == SP_FS_OP_READ)
         return sp_fs_data(request, length);
-    case SP_FS_OP_READDIR:
-        return sp_fs_names(request, &entry, 1);
-    default:
-        return sp_fs_attributes(request, &entry.attr);
-    }
+    if (request->op != SP_FS_OP_OPEN && request->op != SP_FS_OP_OPENDIR)
+        return sp_fs_attributes(request, &entries[0].attr);
+    return (id < 0) == (request->op == SP_FS_OP_OPENDIR)
+               ? sp_fs_opened(request, (void *)(intptr_t)id)
+               : sp_fs_failed(request, SP_FS_FAILURE, NULL);
 }
 
 static sp_answer ask(sp_fs_request *request)
 {
     bool list = request->op == SP_FS_OP_READDIR;
-    const char *sql = list                    ? FILES "id > 0 ORDER BY id LIMIT 1 OFFSET ?3"
+    const char *sql = list                    ? FILES "id > 0 ORDER BY id LIMIT ?4 OFFSET ?3"
                       : request->path == NULL ? FILES "id = ?2"
                                               : FILES "name = trim(?1, '/.')";
     sqlite3_stmt *row = NULL; /* what SQLite does with NULL is to fail */

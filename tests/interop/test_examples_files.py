@@ -207,8 +207,10 @@ def test_table_files_lists_and_reads(table, tmp_path):
 
 def test_table_files_with_many_rows(table):
     """Two listings at the same time get all of them."""
+    table.database.execute("BEGIN")
     table.database.executemany("INSERT INTO notes VALUES (?, 'x')",
                                [(f"row{i:04}",) for i in range(1000)])
+    table.database.execute("COMMIT")
 
     async def both():
         async with asyncssh.connect("127.0.0.1", table.port, username="a", known_hosts=None,
