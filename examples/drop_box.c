@@ -68,10 +68,10 @@ int main(int argc, char **argv)
         .validate_password = validate_password, .session_requested = example_files};
     if (argc != 4)
         return example_fail("usage", "drop_box PORT HOST_KEY_FILE|- FOLDER");
-    for (int i = 0; names[i] != NULL; i++)
-        if (make_box(&boxes[i], argv[3], names[i]) != 0)
-            return 1;
+    if (make_box(&boxes[0], argv[3], names[0]) != 0 || make_box(&boxes[1], argv[3], names[1]) != 0)
+        return 1;
     example e = example_arguments(argc, argv);
+    example_preset = "compatible"; /* for an old curl, too */
     int result = example_run(&e, &handlers, NULL);
     for (int i = 0; names[i] != NULL; i++)
         sp_fs_unref(boxes[i]);

@@ -189,6 +189,7 @@ static inline int example_file_server(int argc, char **argv, sp_fs *files)
         .begin_auth = example_welcome,
         .session_requested = example_files,
     };
+    example_preset = "compatible"; /* for an old curl, too */
     int result = example_run(&e, &handlers, files);
     sp_fs_unref(files);
     return result;

@@ -22,6 +22,8 @@ from cryptography.hazmat.primitives.serialization import (
 import kem
 from servers import PATIENCE
 
+MODERN = "aes128-gcm@openssh.com"  # for a server with the default settings: it wants no plain MAC
+
 DISCONNECT, IGNORE, UNIMPLEMENTED, DEBUG, SERVICE_REQUEST, SERVICE_ACCEPT, EXT_INFO = range(1, 8)
 KEXINIT, NEWKEYS, KEX_INIT, KEX_REPLY = 20, 21, 30, 31
 USERAUTH_REQUEST, USERAUTH_FAILURE, USERAUTH_SUCCESS, USERAUTH_BANNER = 50, 51, 52, 53

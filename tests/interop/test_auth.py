@@ -314,7 +314,7 @@ def test_auth_validate_public_key_wrong_form(server, connect, keys):
 
 
 def test_auth_validate_public_key_later_after_disconnect(server, connect, keys):
-    blob = string("ssh-ed25519") + string(bytes(32))
+    blob = string("ssh-ed25519") + string(b"\x58" + bytes([0x66]) * 31)  # RFC 8032's base point
 
     def ask(raw):
         raw.request(

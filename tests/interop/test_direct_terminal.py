@@ -18,6 +18,7 @@ from direct_style import (  # noqa: F401 - fixtures too
     start_direct,
 )
 from rawssh import (
+    MODERN,
     CHANNEL_CLOSE,
     CHANNEL_DATA,
     CHANNEL_EOF,
@@ -159,7 +160,7 @@ SCENARIO = [
 
 def record(name, scenario, ending):
     """What a client gets, decrypted: the bytes, then the order of what ends the channel."""
-    with Example(name) as server, Raw(server.port, login=("user", "x")) as raw:
+    with Example(name) as server, Raw(server.port, login=("user", "x"), cipher=MODERN) as raw:
         theirs = session(raw, "anything")
         for step in scenario:
             for at in range(0, len(step), 30000):

@@ -9,7 +9,7 @@ import pytest
 
 from clients import OpenSSH
 from clients import Kbdint, Nothing, Password
-from rawssh import Raw, failure
+from rawssh import MODERN, Raw, failure
 from servers import PATIENCE, Example, built
 
 NAMES = sorted(
@@ -17,8 +17,6 @@ NAMES = sorted(
     for name in os.listdir(os.path.join(os.path.dirname(__file__), "..", "..", "examples"))
     if name.endswith(".c")
 )
-
-MODERN = "aes128-gcm@openssh.com"  # a cipher of the default settings
 
 
 @pytest.fixture(scope="module")
