@@ -12,7 +12,7 @@ WATCH = (
 
 
 def test_interactive_shell_and_resize(client, sallyportd, keys):
-    server = sallyportd()
+    server = sallyportd("-o", "AlgorithmPreset=compatible")
     with client.interact(server, user=USER, auth=Key(keys.user())) as terminal:
         terminal.send(WATCH + "\r")
         terminal.expect(r"24 80\s+READY")
@@ -24,7 +24,7 @@ def test_interactive_shell_and_resize(client, sallyportd, keys):
 
 
 def test_interactive_size_from_the_start(client, sallyportd, keys):
-    server = sallyportd()
+    server = sallyportd("-o", "AlgorithmPreset=compatible")
     auth = Key(keys.user())
     with client.interact(server, user=USER, auth=auth, columns=101, rows=37) as terminal:
         terminal.send("stty size; exit 0\r")
@@ -34,7 +34,7 @@ def test_interactive_size_from_the_start(client, sallyportd, keys):
 
 def test_interactive_keys(client, sallyportd, keys):
     """Echo, the interrupt key, and the end-of-file key."""
-    server = sallyportd()
+    server = sallyportd("-o", "AlgorithmPreset=compatible")
     with client.interact(server, user=USER, auth=Key(keys.user())) as terminal:
         terminal.send("stty -a | grep -o 'intr = [^;]*' ; sh -c 'echo WAIT\"\"ING; exec sleep 1000'\r")
         terminal.expect(r"intr = \^C")

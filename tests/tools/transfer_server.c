@@ -100,6 +100,7 @@ int main(int argc, char **argv)
     scp.data = by_scp;
     if (sp_fs_posix_new(&files, &posix) != 0)
         return 2;
+    example_preset = "compatible"; /* old clients, too */
     int result = example_run(&e, &handlers, &session);
     sp_fs_unref(files);
     return result;
