@@ -17,6 +17,7 @@ from rawssh import (
     CHANNEL_FAILURE,
     CHANNEL_REQUEST,
     CHANNEL_SUCCESS,
+    EXTENDED_DATA,
     WINDOW_ADJUST,
     Raw,
     Reader,
@@ -92,8 +93,9 @@ class Session:
 
     def ending(self):
         """The request that tells how the command ended: its name and what follows."""
+        # stderr: bash reads the user's ~/.bashrc, which may have words of its own.
         payload = self.raw.expect(
-            CHANNEL_REQUEST, skip=(CHANNEL_DATA, CHANNEL_EOF, WINDOW_ADJUST)
+            CHANNEL_REQUEST, skip=(CHANNEL_DATA, EXTENDED_DATA, CHANNEL_EOF, WINDOW_ADJUST)
         )
         reader = Reader(payload[5:])
         name = reader.text()
@@ -102,7 +104,7 @@ class Session:
 
     def close(self, theirs):
         """Both sides close the channel."""
-        self.raw.expect(CHANNEL_CLOSE, skip=(CHANNEL_EOF, CHANNEL_DATA, WINDOW_ADJUST))
+        self.raw.expect(CHANNEL_CLOSE, skip=(CHANNEL_EOF, CHANNEL_DATA, EXTENDED_DATA, WINDOW_ADJUST))
         self.raw.send(bytes([CHANNEL_CLOSE]) + u32(theirs))
 
 
