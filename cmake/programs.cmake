@@ -4,9 +4,14 @@ function(sp_program name)
   target_link_libraries(${name} PRIVATE sallyport sp_options)
 endfunction()
 
+# An archive, so that tests can have its parts.
 file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/sallyportd/*.c)
-sp_program(sallyportd ${sources})
-target_link_libraries(sallyportd PRIVATE crypt)
+list(FILTER sources EXCLUDE REGEX "/main\\.c$")
+add_library(sp_sallyportd_parts STATIC ${sources})
+target_include_directories(sp_sallyportd_parts PRIVATE ${PROJECT_SOURCE_DIR}/include)
+target_link_libraries(sp_sallyportd_parts PRIVATE sp_options)
+sp_program(sallyportd ${PROJECT_SOURCE_DIR}/sallyportd/main.c)
+target_link_libraries(sallyportd PRIVATE sp_sallyportd_parts sallyport crypt)
 
 pkg_check_modules(SQLITE3 IMPORTED_TARGET sqlite3)
 file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/examples/*.c)

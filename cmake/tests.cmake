@@ -5,12 +5,6 @@ pkg_check_modules(JANSSON IMPORTED_TARGET jansson)
 pkg_check_modules(LIBSSH IMPORTED_TARGET libssh)
 pkg_check_modules(LIBSSH2 IMPORTED_TARGET libssh2)
 
-# Programs with "_sallyportd" in their name test parts of the server program.
-file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/sallyportd/*.c)
-list(FILTER sources EXCLUDE REGEX "/main\\.c$")
-add_library(sp_sallyportd_parts STATIC ${sources})
-target_link_libraries(sp_sallyportd_parts PRIVATE sallyport_static sp_options crypt)
-
 # The C programs alone, and of these the ones that can have more than one thread: those of the rooms
 # that have a loop. TSan sees nothing in the others.
 add_custom_target(c_tests)
@@ -31,7 +25,7 @@ function(sp_test_program name)
   target_link_libraries(${name} PRIVATE sp_kem_support sallyport_static sp_options
     PkgConfig::CMOCKA ${SP_LINK})
   if(name MATCHES "_sallyportd")
-    target_link_libraries(${name} PRIVATE sp_sallyportd_parts)
+    target_link_libraries(${name} PRIVATE sp_sallyportd_parts sallyport_static crypt)
   endif()
 endfunction()
 

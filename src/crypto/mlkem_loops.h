@@ -167,7 +167,7 @@ static void inverse(spc_mlkem_poly *p)
 static void product(spc_mlkem_poly *restrict out, const spc_mlkem_vector *a,
                     const spc_mlkem_vector *b)
 {
-    for (int r = 0; r < 8; r++) {
+    for (size_t r = 0; r < 8; r++) {
         const int16_t *turn = turns[3 + r / 2];
         int16_t sign = (int16_t)(r % 2 == 0 ? 1 : -1);
         int16_t even[16] = {0}, odd[16] = {0};
@@ -191,7 +191,7 @@ static void noise(spc_mlkem_poly *restrict out, const uint8_t bytes[SPC_MLKEM_NO
 {
     int16_t *c = out->c[0];
 
-    for (int i = 0; i < (int)SPC_MLKEM_NOISE_BYTES; i++) {
+    for (size_t i = 0; i < SPC_MLKEM_NOISE_BYTES; i++) {
         /* Each pair of bits becomes the count of its ones. */
         unsigned counts = (bytes[i] & 0x55u) + (bytes[i] >> 1 & 0x55u);
         c[2 * i] = (int16_t)((int)(counts & 3) - (int)(counts >> 2 & 3));
@@ -239,7 +239,7 @@ static void pack_u(uint8_t out[SPC_MLKEM_U_BYTES], const spc_mlkem_poly *p)
 {
     const int16_t *c = p->c[0];
 
-    for (int i = 0; i < 64; i++) {
+    for (size_t i = 0; i < 64; i++) {
         uint32_t a = compress(c[4 * i], 10), b = compress(c[4 * i + 1], 10);
         uint32_t d = compress(c[4 * i + 2], 10), e = compress(c[4 * i + 3], 10);
         out[5 * i] = (uint8_t)a;
@@ -254,7 +254,7 @@ static void pack_v(uint8_t out[SPC_MLKEM_V_BYTES], const spc_mlkem_poly *p)
 {
     const int16_t *c = p->c[0];
 
-    for (int i = 0; i < 128; i++)
+    for (size_t i = 0; i < 128; i++)
         out[i] = (uint8_t)(compress(c[2 * i], 4) | compress(c[2 * i + 1], 4) << 4);
 }
 

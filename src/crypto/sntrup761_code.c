@@ -9,7 +9,7 @@
 
 /* The numbers at one level: `count` of them, below `m` but for the last, which is below `last`. */
 typedef struct level {
-    unsigned count;
+    size_t count;
     uint32_t m, last;
 } level;
 
@@ -21,7 +21,7 @@ static uint32_t bound_left(uint32_t m)
     return m;
 }
 
-static uint32_t second_bound(const level *l, unsigned pair)
+static uint32_t second_bound(const level *l, size_t pair)
 {
     return 2 * pair + 2 == l->count ? l->last : l->m;
 }
@@ -40,7 +40,7 @@ void spc_sntrup_encode(uint8_t *out, const uint16_t numbers[SPC_SNTRUP_P], uint1
     for (unsigned i = 0; i < SPC_SNTRUP_P; i++)
         left[i] = numbers[i];
     for (; l.count > 1; l = next_level(&l)) {
-        for (unsigned i = 0; i < l.count / 2; i++) {
+        for (size_t i = 0; i < l.count / 2; i++) {
             uint32_t number = left[2 * i] + l.m * left[2 * i + 1];
             for (uint32_t bound = l.m * second_bound(&l, i); bound >= LIMIT;
                  bound = (bound + 255) >> 8) {
@@ -74,7 +74,7 @@ static const uint8_t *split(uint16_t *numbers, const level *l, const uint8_t *in
 {
     if (l->count % 2 == 1)
         numbers[l->count - 1] = numbers[l->count / 2];
-    for (unsigned i = l->count / 2; i-- > 0;) {
+    for (size_t i = l->count / 2; i-- > 0;) {
         uint32_t second = second_bound(l, i);
         uint32_t number = numbers[i];
         for (unsigned n = bytes_written(l->m * second); n > 0; n--)

@@ -41,7 +41,7 @@ static void product(int16_t out[P], const int16_t a[P], const int8_t b[P],
     }
     window->turned[P - 1] = (int16_t)(a[0] + a[P - 1]);
     for (int j = 0; j < P; j++) {
-        window->small[j] = b[j];
+        window->small[j] = (int16_t)b[j]; /* NOLINT: numbers, not characters */
         first += a[P - 1 - j] * b[j];
     }
     for (int k = 0; k < P; k++) {

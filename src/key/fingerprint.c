@@ -107,7 +107,8 @@ static char *border(char *at, const char *text)
 
     *at++ = '+';
     memset(at, '-', FIELD_COLUMNS);
-    memcpy(at + left, text, length);
+    for (size_t i = 0; i < length; i++)
+        at[left + i] = text[i];
     at += FIELD_COLUMNS;
     *at++ = '+';
     return at;

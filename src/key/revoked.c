@@ -39,7 +39,9 @@ bool spk_revoked_blob_good(spb_span blob)
     case SP_KEY_MLDSA44_ED25519_DRAFT:
         return spr_string(&r).length == 1312 + 32 && spr_done(&r);
     case SP_KEY_SK_ED25519:
-        return spr_string(&r).length == 32 && spr_string(&r).length > 0 && spr_done(&r);
+        if (spr_string(&r).length != 32)
+            return false;
+        return spr_string(&r).length > 0 && spr_done(&r); /* the application */
     case SP_KEY_RSA:
         (void)spr_mpint(&r);
         (void)spr_mpint(&r);

@@ -60,7 +60,7 @@ static bool read_prime(spb_span field, uint8_t *prime, spt_modulus *modulus)
     size_t digits = field.length;
     size_t length = (digits + 1) / 2;
 
-    if (digits == 0 || length > PRIME_MAX || field.data[0] == '0')
+    if (length == 0 || length > PRIME_MAX || field.data[0] == '0')
         return false;
     for (size_t i = 0; i < length; i++) {
         /* An odd number of digits: the first byte has one. */
